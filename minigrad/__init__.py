@@ -1,0 +1,208 @@
+"""minigrad: a deep learning engine written from scratch, with PyTorch's names and numbers.
+
+The public names, in one list. What has a Tensor method is that method: `minigrad.sum` is `Tensor.sum`.
+"""
+
+import warnings
+
+# log(0), x / 0 and overflow are silent, as in PyTorch: inf and nan say it. np.errstate would cost 680 ns a call.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.(ops|kernels|autograd|inplace|optim)")
+
+from math import e, inf, nan, pi
+
+from minigrad.tensor import Size, Tensor  # isort: skip  (first: tensor.py and ops/ import each other)
+from minigrad import autograd, backend, data, func, nn, ops, optim, random, utils
+from minigrad import dtype as _dtype
+from minigrad.anomaly import is_anomaly_enabled, set_detect_anomaly
+from minigrad.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from minigrad.backend import device, get_default_device, set_default_device
+from minigrad.creation import (
+    arange,
+    as_tensor,
+    asarray,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    logspace,
+    ones,
+    ones_like,
+    tensor,
+    tril_indices,
+    triu_indices,
+    zeros,
+    zeros_like,
+)
+from minigrad.dtype import (
+    DType,
+    bfloat16,
+    finfo,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    iinfo,
+    int8,
+    int16,
+    int32,
+    int64,
+    promote_types,
+    set_default_dtype,
+    uint8,
+)
+from minigrad.gradcheck import gradcheck, gradgradcheck
+from minigrad.ops import cat, dstack, einsum, hstack, meshgrid, stack, tensordot, vstack
+from minigrad.printing import get_printoptions, set_printoptions
+from minigrad.random import (
+    Generator,
+    bernoulli,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+    set_rng_state,
+)
+from minigrad.runtime import show_config
+from minigrad.serialization import load, save
+
+float, double, half = float32, float64, float16
+long, int, short, bool = int64, int32, int16, _dtype.bool_
+concat = concatenate = cat
+strided, contiguous_format, preserve_format, channels_last = "strided", "contiguous", "preserve", "channels_last"
+__version__ = "0.1.0"
+
+# Elementwise.
+add, sub, subtract, mul, multiply = Tensor.add, Tensor.sub, Tensor.subtract, Tensor.mul, Tensor.multiply
+div, divide, true_divide = Tensor.div, Tensor.divide, Tensor.true_divide
+floor_divide, remainder, fmod, rsub = Tensor.floor_divide, Tensor.remainder, Tensor.fmod, Tensor.rsub
+neg, negative, abs, absolute, sign = Tensor.neg, Tensor.negative, Tensor.abs, Tensor.absolute, Tensor.sign
+exp, exp2, expm1, log, log1p, log2, log10 = (
+    Tensor.exp, Tensor.exp2, Tensor.expm1, Tensor.log, Tensor.log1p, Tensor.log2, Tensor.log10,
+)  # fmt: skip
+sqrt, rsqrt, square, reciprocal = Tensor.sqrt, Tensor.rsqrt, Tensor.square, Tensor.reciprocal
+sin, cos, tan, asin, acos, atan = Tensor.sin, Tensor.cos, Tensor.tan, Tensor.asin, Tensor.acos, Tensor.atan
+arcsin, arccos, arctan, atan2, arctan2 = asin, acos, atan, Tensor.atan2, Tensor.atan2
+sinh, cosh, tanh, sigmoid, erf, relu = (
+    Tensor.sinh, Tensor.cosh, Tensor.tanh, Tensor.sigmoid, Tensor.erf, Tensor.relu,
+)  # fmt: skip
+floor, ceil, trunc, fix, frac, round = (
+    Tensor.floor, Tensor.ceil, Tensor.trunc, Tensor.fix, Tensor.frac, Tensor.round,
+)  # fmt: skip
+clamp, clip, clamp_min, clamp_max = Tensor.clamp, Tensor.clip, Tensor.clamp_min, Tensor.clamp_max
+maximum, minimum, lerp, addcmul, addcdiv = (
+    Tensor.maximum, Tensor.minimum, Tensor.lerp, Tensor.addcmul, Tensor.addcdiv,
+)  # fmt: skip
+eq, ne, lt, le, gt, ge = Tensor.eq, Tensor.ne, Tensor.lt, Tensor.le, Tensor.gt, Tensor.ge
+not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
+isclose, allclose, equal = Tensor.isclose, Tensor.allclose, Tensor.equal
+isfinite, isinf, isnan, nan_to_num = Tensor.isfinite, Tensor.isinf, Tensor.isnan, Tensor.nan_to_num
+logical_and, logical_or, logical_xor, logical_not = (
+    Tensor.logical_and, Tensor.logical_or, Tensor.logical_xor, Tensor.logical_not,
+)  # fmt: skip
+bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (
+    Tensor.bitwise_and, Tensor.bitwise_or, Tensor.bitwise_xor, Tensor.bitwise_not,
+)  # fmt: skip
+softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
+
+# Reductions and orders.
+sum, mean, nansum, prod, var, std = Tensor.sum, Tensor.mean, Tensor.nansum, Tensor.prod, Tensor.var, Tensor.std
+var_mean, std_mean, amax, amin = Tensor.var_mean, Tensor.std_mean, Tensor.amax, Tensor.amin
+max, min, median, argmax, argmin = Tensor.max, Tensor.min, Tensor.median, Tensor.argmax, Tensor.argmin
+all, any, count_nonzero, logsumexp = Tensor.all, Tensor.any, Tensor.count_nonzero, Tensor.logsumexp
+cumsum, cumprod, norm, topk, sort, argsort = (
+    Tensor.cumsum, Tensor.cumprod, Tensor.norm, Tensor.topk, Tensor.sort, Tensor.argsort,
+)  # fmt: skip
+unique, histc, bincount = Tensor.unique, Tensor.histc, Tensor.bincount
+
+# Shape.
+reshape, flatten, ravel, unflatten = Tensor.reshape, Tensor.flatten, Tensor.ravel, Tensor.unflatten
+permute, transpose, swapaxes, swapdims, movedim, moveaxis, t = (
+    Tensor.permute, Tensor.transpose, Tensor.swapaxes, Tensor.swapdims, Tensor.movedim, Tensor.moveaxis, Tensor.t,
+)  # fmt: skip
+squeeze, unsqueeze, broadcast_to, tile = Tensor.squeeze, Tensor.unsqueeze, Tensor.broadcast_to, Tensor.tile
+repeat_interleave, chunk, split, split_with_sizes, unbind = (
+    Tensor.repeat_interleave, Tensor.chunk, Tensor.split, Tensor.split_with_sizes, Tensor.unbind,
+)  # fmt: skip
+narrow, select, flip, roll, tril, triu = (
+    Tensor.narrow, Tensor.select, Tensor.flip, Tensor.roll, Tensor.tril, Tensor.triu,
+)  # fmt: skip
+diagonal, diag, diag_embed, clone, detach = (
+    Tensor.diagonal, Tensor.diag, Tensor.diag_embed, Tensor.clone, Tensor.detach,
+)  # fmt: skip
+
+# Indexing.
+gather, take_along_dim, scatter, scatter_add, scatter_reduce = (
+    Tensor.gather, Tensor.take_along_dim, Tensor.scatter, Tensor.scatter_add, Tensor.scatter_reduce,
+)  # fmt: skip
+index_select, index_add, index_copy, index_fill, index_put = (
+    Tensor.index_select, Tensor.index_add, Tensor.index_copy, Tensor.index_fill, Tensor.index_put,
+)  # fmt: skip
+masked_fill, masked_select, nonzero = Tensor.masked_fill, Tensor.masked_select, Tensor.nonzero
+
+# Products.
+matmul, mm, bmm, mv, dot = Tensor.matmul, Tensor.mm, Tensor.bmm, Tensor.mv, Tensor.dot
+inner, outer, ger, trace = Tensor.inner, Tensor.outer, Tensor.ger, Tensor.trace
+addmm, addmv, addbmm, baddbmm = Tensor.addmm, Tensor.addmv, Tensor.addbmm, Tensor.baddbmm
+
+
+def where(condition, input=None, other=None):
+    """`input` where the condition holds, else `other`; with the condition alone, the positions where it holds."""
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    return ops.where(condition, input, other)
+
+
+def numel(input):
+    """The number of elements."""
+    return input.numel()
+
+
+def is_tensor(x):
+    """True for a Tensor."""
+    return isinstance(x, Tensor)
+
+
+def is_floating_point(input):
+    """True for a tensor of floating dtype."""
+    return input.is_floating_point()
+
+
+def result_type(a, b):
+    """The dtype that a + b would have."""
+    return _dtype.result_dtype([x.array if isinstance(x, Tensor) else x for x in (a, b)])
+
+
+def broadcast_tensors(*tensors):
+    """The tensors expanded to their common shape."""
+    shape = broadcast_shapes(*[x.shape for x in tensors])
+    return tuple(x.expand(shape) for x in tensors)
+
+
+def broadcast_shapes(*shapes):
+    """The shape that shapes broadcast to; RuntimeError where they do not."""
+    import numpy as np
+
+    try:
+        return Size(np.broadcast_shapes(*[tuple(s) for s in shapes]))
+    except ValueError as error:
+        raise RuntimeError(f"shapes {[list(s) for s in shapes]} do not broadcast") from error

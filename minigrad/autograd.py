@@ -1,0 +1,459 @@
+"""Reverse-mode automatic differentiation: read this file first.
+
+Every op that touches a tensor requiring a gradient leaves a `Node` behind: which op it was, which nodes its inputs came
+from, and the arrays its vjp rule asked for. `backward` walks the nodes from the youngest to the oldest. A parent is
+always older than its child, so when a node's turn comes, every gradient that flows into it has already arrived:
+
+    x = leaf          node 0        y is used twice; its gradient is complete only after both users,
+    y = x * x         node 1        nodes 2 and 3, have run. Taking the nodes in falling order of birth
+    a = sin(y)        node 2        (4, 3, 2, 1, 0) guarantees it: no recursion, no topological sort.
+    b = y * a         node 3
+    z = a + b         node 4
+
+A node links to arrays and to older nodes, never to a Tensor, so no reference cycle forms and memory is freed at once.
+The same walk differentiates again: with create_graph=True the gradients that flow are Tensors instead of raw arrays,
+and the same rules, applied to them, record a graph of their own.
+"""
+
+import functools
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from minigrad.backend import kernels_of
+
+_births = itertools.count()
+_accumulation_lock = threading.Lock()  # two threads may run backward into the same leaf
+
+
+class Node:
+    """One step of the graph; a leaf (a tensor that requires a gradient and came from no op) has `op` None.
+
+    `parents` holds a node, or None, per input of the op; `kept` what the vjp asked for, by argument name; `versions` the
+    (name, version cell, count) of kept memory; `shape` and `dtype` describe the output, hence the gradient. `grad` is a
+    Tensor: a leaf's accumulated gradient, or that of an inner tensor after `retain_grad()`.
+    """
+
+    __slots__ = (
+        "__weakref__", "birth", "dtype", "grad", "hooks", "kept", "op", "parents", "requires_grad", "retains_grad",
+        "shape", "versions",
+    )  # fmt: skip
+
+    def __init__(self, op: Any, parents: Sequence["Node | None"], kept: dict | None, versions: list | None, out: Any):
+        self.op = op
+        self.parents = parents
+        self.kept = kept
+        self.versions = versions
+        self.shape = out.shape
+        self.dtype = out.dtype
+        self.birth = next(_births)
+        self.requires_grad = True
+        self.hooks = None
+        self.grad = None
+        self.retains_grad = False
+
+
+class _GradMode(threading.local):
+    enabled = True
+    inference = False
+
+
+mode = _GradMode()  # the hot path reads mode.enabled
+
+
+def is_grad_enabled() -> bool:
+    return mode.enabled
+
+
+class set_grad_enabled:
+    """Record the graph or not. A call switches at once; as `with` or decorator it restores the former state after."""
+
+    def __init__(self, enabled: bool):
+        self.former = mode.enabled
+        self.enabled = bool(enabled)
+        mode.enabled = self.enabled
+
+    def __enter__(self) -> None:
+        mode.enabled = self.enabled
+
+    def __exit__(self, *_: object) -> None:
+        mode.enabled = self.former
+
+    def __call__(self, function: Callable) -> Callable:
+        mode.enabled = self.former  # used as a decorator: the switch belongs to the calls, not to this line
+        return _under(lambda: set_grad_enabled(self.enabled), function)
+
+
+class _Switch:
+    """A context manager that is a decorator too; entered any number of times, it restores what it found."""
+
+    enabled: bool
+    inference = False
+
+    def __new__(cls, function: Callable | None = None) -> Any:  # @no_grad as well as @no_grad()
+        self = super().__new__(cls)
+        self.former = []
+        return self if function is None else self(function)
+
+    former: list[tuple[bool, bool]]
+
+    def __enter__(self) -> None:
+        self.former.append((mode.enabled, mode.inference))
+        mode.enabled, mode.inference = self.enabled, self.inference
+
+    def __exit__(self, *_: object) -> None:
+        mode.enabled, mode.inference = self.former.pop()
+
+    def __call__(self, function: Callable) -> Callable:
+        return _under(type(self), function)
+
+
+class no_grad(_Switch):
+    """`with no_grad():` or `@no_grad()`: ops record nothing, in-place writes go to the memory."""
+
+    enabled = False
+
+
+class enable_grad(_Switch):
+    """Record again inside a `no_grad` block."""
+
+    enabled = True
+
+
+class inference_mode(_Switch):
+    """As `no_grad`; `is_inference_mode_enabled()` answers True inside. `inference_mode(False)` does nothing."""
+
+    enabled = False
+    inference = True
+
+    def __new__(cls, on: Any = True) -> Any:
+        if callable(on):
+            return super().__new__(cls, on)
+        self = super().__new__(cls)
+        self.on = bool(on)
+        return self
+
+    on: bool
+
+    def __init__(self, on: Any = True):
+        pass
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        if not self.on:
+            mode.enabled, mode.inference = self.former[-1]
+
+    def __call__(self, function: Callable) -> Callable:
+        return _under(lambda: inference_mode(self.on), function)
+
+
+def _under(make_context: Callable[[], Any], function: Callable) -> Callable:
+    if hasattr(function, "__next__") or not callable(function):
+        raise TypeError(f"a grad mode decorates functions, got {type(function).__name__}")
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with make_context():
+            return function(*args, **kwargs)
+
+    return call
+
+
+def is_inference_mode_enabled() -> bool:
+    return mode.inference
+
+
+def sum_to(gradient: Any, shape: tuple[int, ...]) -> Any:
+    """Undo broadcasting: the gradient of an input of `shape` that was stretched to `gradient.shape`.
+
+    Broadcasting copies an entry along new and stretched axes; every copy feeds the output, so the entry's gradient is
+    the sum over those axes. No vjp rule does this: the walk calls it wherever the shapes differ. Works on raw arrays
+    and on Tensors alike.
+    """
+    new = gradient.ndim - len(shape)
+    stretched = tuple(range(new)) + tuple(new + i for i, n in enumerate(shape) if n == 1 and gradient.shape[new + i] != 1)
+    if new < 0 or any(n not in (1, gradient.shape[new + i]) for i, n in enumerate(shape)):
+        raise RuntimeError(f"a gradient of shape {tuple(gradient.shape)} cannot belong to an input of shape {tuple(shape)}")
+    return gradient.sum(axis=stretched, keepdims=True).reshape(shape) if stretched else gradient.reshape(shape)
+
+
+def walk(
+    seeds: Iterable[tuple[Node, Any]],
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+    wanted: set[Node] | None = None,
+    on_path: set[Node] | None = None,
+) -> dict[Node, Any]:
+    """Send gradients from the seed nodes back to the leaves.
+
+    `seeds` pairs nodes with their gradients: raw arrays, or Tensors when `create_graph`. Without `wanted`, the gradients
+    of leaves are added to their `.grad`. With it, nothing is written: the gradients of the wanted nodes are returned, and
+    only nodes `on_path` to them are visited.
+    """
+    queue: list[int] = []  # births, negated: heapq gives the smallest first, the walk wants the youngest
+    pending: dict[int, list] = {}  # birth -> [node, its gradient so far, do we own that array]
+    found: dict[Node, Any] = {}
+    for node, gradient in seeds:
+        _arrive(pending, queue, node, gradient, create_graph)
+    while queue:
+        node, dy, ours = pending.pop(-heapq.heappop(queue))
+        if node.hooks:
+            dy, ours = _run_hooks(node, dy, ours, create_graph)
+        if wanted is not None and node in wanted:
+            found[node] = dy
+        op = node.op
+        if op is None:
+            if wanted is None:
+                accumulate(node, dy, ours, create_graph)
+            continue
+        if node.retains_grad and wanted is None:
+            accumulate(node, dy, False, create_graph)
+        if node.kept is None:
+            raise RuntimeError(
+                f"backward through the graph of '{op.name}' a second time: what it kept was freed by the first. "
+                f"Pass retain_graph=True to the first backward, or compute the output again."
+            )
+        if node.versions:
+            _check_versions(node)
+        if op.rerun is not None:  # a checkpointed segment: its graph is made now, and is younger than all that waits
+            again = op.rerun()
+            if on_path is not None:
+                on_path |= _nodes_between([again], wanted or set())
+            _arrive(pending, queue, again, dy, create_graph)
+            continue
+        parents = node.parents
+        if on_path is not None:
+            parents = [p if p in on_path else None for p in parents]
+        if create_graph:
+            gradients = op.vjp_on_tensors(node, parents, dy)
+        elif op.into is not None:
+            gradients = _scatter_into_parent(op, node, parents, dy, pending, queue)
+        else:
+            gradients = op.vjp_on_arrays(node, parents, dy)
+        for parent, gradient in zip(parents, gradients, strict=True):
+            if parent is None or gradient is None:
+                continue
+            if gradient.shape != parent.shape:
+                gradient = sum_to(gradient, parent.shape)
+            if gradient.dtype is not parent.dtype:
+                gradient = _cast(gradient, parent.dtype)
+            _arrive(pending, queue, parent, gradient, create_graph)
+            if parent.op is None and not create_graph:
+                # A fresh array may become .grad without a copy: not dy, not kept, not a view, not sent twice.
+                entry = pending[parent.birth]
+                entry[2] = entry[2] or (
+                    gradient is not dy
+                    and getattr(gradient, "base", gradient) is None
+                    and not any(gradient is kept for kept in node.kept.values())
+                    and sum(gradient is other for other in gradients) == 1
+                )
+        if not retain_graph and node.kept:
+            node.kept = node.versions = None
+    return found
+
+
+def _arrive(pending: dict, queue: list, node: Node, gradient: Any, create_graph: bool) -> None:
+    """Add a gradient to a node's sum: the first is borrowed, the second allocates, later ones add in place."""
+    entry = pending.get(node.birth)
+    if entry is None:
+        pending[node.birth] = [node, gradient, False]
+        heapq.heappush(queue, -node.birth)
+    elif entry[2] and not create_graph:
+        entry[1] += gradient
+    else:
+        entry[1], entry[2] = entry[1] + gradient, True
+
+
+def _scatter_into_parent(op: Any, node: Node, parents: Sequence, dy: Any, pending: dict, queue: list) -> list:
+    """Let an indexing op add its gradient straight into its parent's buffer, instead of into an array of zeros."""
+    parent = parents[0]
+    if parent is None:
+        return [None] * len(parents)
+    entry = pending.get(parent.birth)
+    if entry is None:
+        entry = pending[parent.birth] = [parent, kernels_of(dy).zeros(parent.shape, parent.dtype, dy), True]
+        heapq.heappush(queue, -parent.birth)
+    elif not entry[2]:
+        entry[1], entry[2] = entry[1].copy(), True
+    op.into(entry[1], dy, **{name: node.kept[name] for name in op.into_names})
+    return [None] * len(parents)
+
+
+def _cast(gradient: Any, dtype: Any) -> Any:
+    if gradient.dtype == dtype:
+        return gradient
+    return gradient.astype(dtype) if not hasattr(gradient, "array") else _cast_tensor(gradient, dtype)
+
+
+def _cast_tensor(gradient: Any, dtype: Any) -> Any:
+    return gradient if gradient.array.dtype == dtype else gradient.to(dtype)
+
+
+def _check_versions(node: Node) -> None:
+    for name, cell, count in node.versions or ():
+        if cell.count != count:
+            raise RuntimeError(
+                f"one of the variables needed for gradient computation has been modified by an inplace operation: "
+                f"'{name}' of '{node.op.name}' was at version {count} when it was kept and is at version {cell.count} "
+                f"now. Write into a clone() of it, or use the out-of-place form."
+            )
+
+
+def _run_hooks(node: Node, dy: Any, ours: bool, create_graph: bool) -> tuple[Any, bool]:
+    """Call a node's hooks on its finished gradient; what a hook returns replaces it."""
+    gradient = dy if create_graph else _as_tensor(dy)
+    for hook in list(node.hooks.values()):
+        replaced = hook(gradient)
+        if replaced is not None:
+            if tuple(replaced.shape) != tuple(node.shape):
+                raise RuntimeError(
+                    f"a hook returned a gradient of shape {tuple(replaced.shape)} for one of {tuple(node.shape)}"
+                )
+            gradient, ours = replaced, False
+    return (gradient if create_graph else gradient.array), ours
+
+
+def accumulate(node: Node, gradient: Any, ours: bool, create_graph: bool) -> None:
+    """Add a gradient to `node.grad`, the tensor a user sees: writeable, and not sharing memory with the walk."""
+    with _accumulation_lock:
+        if create_graph:
+            node.grad = gradient if node.grad is None else node.grad + gradient
+        elif node.grad is None:
+            node.grad = _as_tensor(gradient if ours and gradient.ndim else gradient.copy())
+        else:
+            node.grad.array[...] += gradient  # in place: whoever holds .grad sees it, as in PyTorch
+            node.grad.bump_version()
+
+
+def _as_tensor(array: Any) -> Any:
+    from minigrad.tensor import from_raw
+
+    return from_raw(array)
+
+
+def _nodes_between(outputs: Iterable[Node], inputs: set[Node]) -> set[Node]:
+    """The nodes on some path from `outputs` down to `inputs`, both ends included."""
+    oldest = min((node.birth for node in inputs), default=0)
+    reached: dict[int, Node] = {}
+    stack = list(outputs)
+    while stack:
+        node = stack.pop()
+        if node.birth in reached or node.birth < oldest:
+            continue
+        reached[node.birth] = node
+        stack.extend(parent for parent in node.parents if parent is not None)
+    useful: set[Node] = set()
+    for birth in sorted(reached):  # oldest first: a node is useful if it is wanted or has a useful parent
+        node = reached[birth]
+        if node in inputs or any(parent in useful for parent in node.parents):
+            useful.add(node)
+    return useful
+
+
+def _seeds(tensors: Sequence[Any], gradients: Any, create_graph: bool) -> list[tuple[Node, Any]]:
+    from minigrad.tensor import Tensor
+
+    if gradients is None or isinstance(gradients, Tensor):
+        gradients = (gradients,) * len(tensors) if gradients is None else (gradients,)
+    if len(gradients) != len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
+    seeds = []
+    for tensor, gradient in zip(tensors, gradients, strict=True):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"backward starts from tensors, got {type(tensor).__name__}")
+        if not tensor.requires_grad:
+            raise RuntimeError(
+                "element 0 of tensors does not require grad and does not have a grad_fn: nothing it was computed from "
+                "has requires_grad=True, or it was computed under no_grad() or after detach()"
+            )
+        if gradient is None:
+            if tensor.array.size != 1:
+                raise RuntimeError(
+                    f"grad can be implicitly created only for scalar outputs; this one has shape "
+                    f"{tuple(tensor.array.shape)}: reduce it (.sum(), .mean()) or pass gradient="
+                )
+            gradient = tensor.detach().ones_like()
+        if tuple(gradient.shape) != tuple(tensor.array.shape):
+            raise RuntimeError(
+                f"Mismatch in shape: the gradient has shape {tuple(gradient.shape)}, the output {tuple(tensor.array.shape)}"
+            )
+        if gradient.array.dtype != tensor.array.dtype:
+            gradient = gradient.to(tensor.array.dtype)
+        seeds.append((tensor.node, gradient if create_graph else gradient.array))
+    return seeds
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add to `.grad` of every leaf (or only of `inputs`) the derivative of the sum of `tensors * grad_tensors`.
+
+    `retain_graph` (default: `create_graph`) keeps what the graph holds for another backward. Raises RuntimeError for an
+    output that is not a scalar and has no gradient given, that requires no gradient, or whose graph was freed.
+    """
+    tensors = list(tensors) if isinstance(tensors, (tuple, list)) else [tensors]
+    seeds = _seeds(tensors, grad_tensors, create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        with set_grad_enabled(create_graph):
+            walk(seeds, retain_graph=retain, create_graph=create_graph)
+        return
+    inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+    wanted = {tensor.node for tensor in inputs}
+    found = _gradients(seeds, wanted, retain, create_graph)
+    for node, gradient in found.items():
+        accumulate(node, gradient, False, create_graph)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple:
+    """The derivatives of the sum of `outputs * grad_outputs` by each of `inputs`, as a tuple; no `.grad` is touched.
+
+    With `create_graph=True` the result can be differentiated again. An input that the outputs do not depend on raises
+    RuntimeError, or gives None with `allow_unused=True`, or zeros with `materialize_grads=True`.
+    """
+    if is_grads_batched:
+        raise NotImplementedError("is_grads_batched=True is not supported; loop over the rows of grad_outputs")
+    outputs = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+    inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+    for tensor in inputs:
+        if not tensor.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    seeds = _seeds(outputs, grad_outputs, create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
+    found = _gradients(seeds, {tensor.node for tensor in inputs}, retain, create_graph)
+    results = []
+    for tensor in inputs:
+        gradient = found.get(tensor.node)
+        if gradient is None and materialize_grads:
+            results.append(tensor.detach().zeros_like())
+        elif gradient is None and not allow_unused:
+            raise RuntimeError(
+                "One of the differentiated Tensors appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior."
+            )
+        else:
+            results.append(gradient if gradient is None or create_graph else _as_tensor(gradient.copy()))
+    return tuple(results)
+
+
+def _gradients(seeds: list, wanted: set[Node], retain: bool, create_graph: bool) -> dict[Node, Any]:
+    on_path = _nodes_between([node for node, _ in seeds], wanted)
+    seeds = [(node, gradient) for node, gradient in seeds if node in on_path]
+    with set_grad_enabled(create_graph):
+        return walk(seeds, retain_graph=retain, create_graph=create_graph, wanted=wanted, on_path=on_path)

@@ -1,0 +1,190 @@
+"""New tensors: from data, filled with a value, ranges, identity, and their `_like` forms.
+
+Sizes come one by one or as one tuple; `dtype=None` is the default float (or, for data, what the data says: Python floats
+become the default float, ints int64, NumPy arrays keep their type). `device=None` is the default device.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad import backend, dtype as dtypes
+from minigrad.dtype import dtype_of_scalar, to_numpy_dtype
+from minigrad.tensor import Tensor, from_array, from_raw, sizes
+
+
+def _refuse_out(out: Any) -> None:
+    if out is not None:
+        raise TypeError("out= is not supported: use the returned tensor, or x.copy_(...)")
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """A leaf with a copy of `data`: a number, nested lists, a NumPy array or a Tensor."""
+    array = _array_from(data, dtype)
+    return from_array(array.copy() if np.may_share_memory(array, _memory_of(data)) else array, device, requires_grad)
+
+
+def _memory_of(data: Any) -> np.ndarray:
+    array = data.array if isinstance(data, Tensor) else data
+    return array if isinstance(array, np.ndarray) else np.empty(0)
+
+
+def _array_from(data: Any, dtype: Any) -> np.ndarray:
+    if isinstance(data, Tensor):
+        host = backend.to_host(data.array)
+        return host if dtype is None else host.astype(to_numpy_dtype(dtype), copy=False)
+    if isinstance(data, (np.ndarray, np.generic)):
+        array = np.asarray(data)
+        if dtype is None:
+            dtypes.of(array.dtype)  # refuses strings, objects, complex ...
+            return array
+        return array.astype(to_numpy_dtype(dtype), copy=False)
+    if isinstance(data, (list, tuple)):
+        data = _plain(data)
+    elif not isinstance(data, (bool, int, float)):
+        raise TypeError(f"cannot make a tensor of {type(data).__name__}: expected numbers, nested lists, an array or a Tensor")
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"the nested lists are ragged: expected sequences of equal length at each depth ({error})") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"cannot make a tensor of {array.dtype} values; expected numbers")
+    if dtype is None:
+        dtype = dtypes.get_default_dtype() if array.dtype.kind == "f" or not array.size else dtypes.of(array.dtype)
+    return array.astype(to_numpy_dtype(dtype), copy=False)
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists with the tensors in them turned into numbers or lists."""
+    if isinstance(data, (list, tuple)):
+        return [_plain(item) for item in data]
+    return data.tolist() if isinstance(data, Tensor) else data
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """As `tensor`, without a copy where none is needed; a Tensor of the right dtype and device is returned itself."""
+    if isinstance(data, Tensor):
+        return data.to(device=device, dtype=dtype)
+    return from_array(_array_from(data, dtype), device)
+
+
+asarray = as_tensor
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """A Tensor on the memory of a NumPy array: writes to one are seen by the other."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
+    dtypes.of(array.dtype)
+    if any(stride < 0 for stride in array.strides):
+        raise ValueError("At least one stride in the given numpy array is negative: pass array.copy()")
+    return from_raw(array)
+
+
+def _filled(make: Any, shape: tuple, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    shape = sizes(shape)
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"Trying to create tensor with negative dimension: {list(shape)}")
+    where = backend.backend_for(device)
+    x = from_raw(make(where.module, shape, to_numpy_dtype(dtype)))
+    return x.requires_grad_() if requires_grad else x
+
+
+def zeros(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    _refuse_out(out)
+    return _filled(lambda xp, shape, raw: xp.zeros(shape, raw), size, dtype, device, requires_grad)
+
+
+def ones(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    _refuse_out(out)
+    return _filled(lambda xp, shape, raw: xp.ones(shape, raw), size, dtype, device, requires_grad)
+
+
+def empty(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:
+    """Of that size, with whatever the memory held."""
+    _refuse_out(out)
+    return _filled(lambda xp, shape, raw: xp.empty(shape, raw), size, dtype, device, requires_grad)
+
+
+def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Filled with a value, whose type gives the dtype."""
+    _refuse_out(out)
+    fill_value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    dtype = dtype_of_scalar(fill_value) if dtype is None else dtype
+    size = (size,) if isinstance(size, int) else size
+    return _filled(lambda xp, shape, raw: xp.full(shape, fill_value, raw), (tuple(size),), dtype, device, requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+    return zeros(input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+
+
+def ones_like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+    return ones(input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+
+
+def empty_like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+    return empty(input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+
+
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+    return full(input.array.shape, fill_value, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+
+
+def arange(start: Any, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """start, start + step, ... below end; int64 when all are integers."""
+    _refuse_out(out)
+    start, end = (0, start) if end is None else (start, end)
+    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})")
+    if dtype is None:
+        dtype = dtypes.int64 if all(isinstance(v, int) for v in (start, end, step)) else dtypes.get_default_dtype()
+    raw = to_numpy_dtype(dtype)
+    count = math.ceil((end - start) / step)
+    values = start + step * np.arange(count) if raw.kind == "f" or raw.name == "bfloat16" else np.arange(start, end, step)
+    return from_array(values.astype(raw), device, requires_grad)
+
+
+def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """`steps` values evenly spaced from start to end, both included, counted from the nearer end."""
+    _refuse_out(out)
+    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    raw = to_numpy_dtype(dtype)
+    wide = raw if raw.kind == "f" and raw.itemsize > 2 else np.dtype("float64")
+    width = wide.type((end - start) / (steps - 1)) if steps > 1 else wide.type(0)
+    i = np.arange(steps)
+    upwards = wide.type(start) + width * i.astype(wide)
+    downwards = wide.type(end) - width * (steps - 1 - i).astype(wide)
+    values = np.where(i < steps // 2, upwards, downwards) if steps > 1 else np.full(steps, start, wide)
+    return from_array(values.astype(raw), device, requires_grad)
+
+
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """base to the powers `linspace(start, end, steps)`."""
+    powers = linspace(start, end, steps, dtype=dtypes.float64)
+    x = (base**powers).to(dtype or dtypes.get_default_dtype()).to(backend.get_default_device() if device is None else device)
+    return x.requires_grad_() if requires_grad else x
+
+
+def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones on the diagonal of an n x m matrix (m defaults to n)."""
+    _refuse_out(out)
+    where = backend.backend_for(device)
+    x = from_raw(where.module.eye(n, n if m is None else m, dtype=to_numpy_dtype(dtype)))
+    return x.requires_grad_() if requires_grad else x
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """The (2, n) indices of the lower triangle of a row x col matrix."""
+    return from_array(np.stack(np.tril_indices(row, offset, col)).astype(to_numpy_dtype(dtype or dtypes.int64)), device)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """The (2, n) indices of the upper triangle of a row x col matrix."""
+    return from_array(np.stack(np.triu_indices(row, offset, col)).astype(to_numpy_dtype(dtype or dtypes.int64)), device)

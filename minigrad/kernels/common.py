@@ -1,0 +1,380 @@
+"""Primitives in plain array code, valid for NumPy and CuPy alike.
+
+`array_module(x)` is numpy or cupy. What differs between the two, or from what an op needs, is settled here: reductions
+take no `where=` / `initial=` (CuPy has none), sums of half precision run in float32 and are rounded once, integer sums are
+int64. A backend's own module (kernels/cpu) gives the same names and overrides what it does faster.
+"""
+
+from typing import Any
+
+from minigrad.backend import array_module
+from minigrad.kernels.common_nn import (
+    add_rows,
+    gelu,
+    gelu_grad,
+    log_softmax,
+    log_softmax_backward,
+    sigmoid,
+    softmax,
+    softmax_backward,
+)
+from minigrad.kernels.optim_reference import adam_update
+from minigrad.kernels.special import erf
+
+__all__ = [
+    "adam_update", "add_rows", "erf", "gelu", "gelu_grad", "log_softmax", "log_softmax_backward", "sigmoid", "softmax",
+    "softmax_backward", "supports",
+]  # fmt: skip
+
+
+def supports(op_name: str, arrays: list) -> bool:
+    """Whether a fused kernel of that op takes these arrays: here, none does."""
+    return False
+
+
+# ---------------------------------------------------------------- elementwise
+
+
+def exp(x):
+    return array_module(x).exp(x)
+
+
+def expm1(x):
+    return array_module(x).expm1(x)
+
+
+def log(x):
+    return array_module(x).log(x)
+
+
+def log1p(x):
+    return array_module(x).log1p(x)
+
+
+def log2(x):
+    return array_module(x).log2(x)
+
+
+def log10(x):
+    return array_module(x).log10(x)
+
+
+def sqrt(x):
+    return array_module(x).sqrt(x)
+
+
+def sin(x):
+    return array_module(x).sin(x)
+
+
+def cos(x):
+    return array_module(x).cos(x)
+
+
+def tan(x):
+    return array_module(x).tan(x)
+
+
+def asin(x):
+    return array_module(x).arcsin(x)
+
+
+def acos(x):
+    return array_module(x).arccos(x)
+
+
+def atan(x):
+    return array_module(x).arctan(x)
+
+
+def atan2(a, b):
+    return array_module(a).arctan2(a, b)
+
+
+def sinh(x):
+    return array_module(x).sinh(x)
+
+
+def cosh(x):
+    return array_module(x).cosh(x)
+
+
+def tanh(x):
+    return array_module(x).tanh(x)
+
+
+def abs(x):
+    return array_module(x).abs(x)
+
+
+def sign(x):
+    return x if x.dtype.kind == "b" else array_module(x).sign(x)
+
+
+def floor(x):
+    return x if x.dtype.kind in "iub" else array_module(x).floor(x)
+
+
+def ceil(x):
+    return x if x.dtype.kind in "iub" else array_module(x).ceil(x)
+
+
+def trunc(x):
+    return x if x.dtype.kind in "iub" else array_module(x).trunc(x)
+
+
+def round(x, decimals):
+    return x if x.dtype.kind in "iub" else array_module(x).round(x, decimals)
+
+
+def floor_divide(a, b):
+    return _module_of_either(a, b).floor_divide(a, b)
+
+
+def remainder(a, b):
+    return _module_of_either(a, b).remainder(a, b)
+
+
+def fmod(a, b):
+    return _module_of_either(a, b).fmod(a, b)
+
+
+def maximum(a, b):
+    return _module_of_either(a, b).maximum(a, b)
+
+
+def minimum(a, b):
+    return _module_of_either(a, b).minimum(a, b)
+
+
+def where(condition, a, b):
+    """Two bare numbers take the default float, or int64 when both are integers, as tensors of them would."""
+    from minigrad.dtype import result_dtype
+
+    xp = next(array_module(x) for x in (condition, a, b) if hasattr(x, "dtype"))
+    if not hasattr(a, "dtype") and not hasattr(b, "dtype"):
+        raw = result_dtype([a, b]).numpy
+        a, b = raw.type(a), raw.type(b)
+    if hasattr(condition, "dtype") and condition.dtype.kind != "b":
+        condition = condition != 0
+    return xp.where(condition, a, b)
+
+
+def isfinite(x):
+    return array_module(x).isfinite(x)
+
+
+def isinf(x):
+    return array_module(x).isinf(x)
+
+
+def isnan(x):
+    return array_module(x).isnan(x)
+
+
+def isclose(a, b, rtol, atol, equal_nan):
+    """|a - b| <= atol + rtol |b|; infinities of one sign are close; the dtype of the inputs is kept throughout."""
+    xp = array_module(a)
+    close = (a == b) | (xp.isfinite(b) & (abs(a - b) <= atol + rtol * abs(b)))
+    return close | (xp.isnan(a) & xp.isnan(b)) if equal_nan else close
+
+
+def logical_and(a, b):
+    return _module_of_either(a, b).logical_and(a, b)
+
+
+def logical_or(a, b):
+    return _module_of_either(a, b).logical_or(a, b)
+
+
+def logical_xor(a, b):
+    return _module_of_either(a, b).logical_xor(a, b)
+
+
+def logical_not(x):
+    return array_module(x).logical_not(x)
+
+
+def _module_of_either(a, b):
+    return array_module(a if hasattr(a, "dtype") else b)
+
+
+# ---------------------------------------------------------------- reductions
+
+
+def is_half(x) -> bool:
+    """Two-byte floats: they are summed in float32 and rounded once."""
+    return x.dtype.itemsize == 2 and x.dtype.kind not in "iu"
+
+
+def sum(x, axis, keepdims):
+    if is_half(x):
+        return x.astype("float32").sum(axis=axis, keepdims=keepdims).astype(x.dtype)
+    if x.dtype.kind in "iub":
+        return x.sum(axis=axis, keepdims=keepdims, dtype="int64")
+    return x.sum(axis=axis, keepdims=keepdims)
+
+
+def prod(x, axis, keepdims):
+    if is_half(x):
+        return x.astype("float32").prod(axis=axis, keepdims=keepdims).astype(x.dtype)
+    return x.prod(axis=axis, keepdims=keepdims, dtype="int64" if x.dtype.kind in "iub" else None)
+
+
+def amax(x, axis, keepdims):
+    return x.max(axis=axis, keepdims=keepdims)
+
+
+def amin(x, axis, keepdims):
+    return x.min(axis=axis, keepdims=keepdims)
+
+
+def argmax(x, axis, keepdims):
+    return x.argmax(axis=axis, keepdims=keepdims)
+
+
+def argmin(x, axis, keepdims):
+    return x.argmin(axis=axis, keepdims=keepdims)
+
+
+def all(x, axis, keepdims):
+    return array_module(x).all(x, axis=axis, keepdims=keepdims)
+
+
+def any(x, axis, keepdims):
+    return array_module(x).any(x, axis=axis, keepdims=keepdims)
+
+
+def cumsum(x, axis):
+    if is_half(x):
+        return x.astype("float32").cumsum(axis=axis).astype(x.dtype)
+    return x.cumsum(axis=axis, dtype="int64" if x.dtype.kind in "iub" else None)
+
+
+def cumprod(x, axis):
+    return x.cumprod(axis=axis, dtype="int64" if x.dtype.kind in "iub" else None)
+
+
+def argsort(x, axis, descending):
+    """Stable in both directions: equal entries stay in order, nan counts as the largest."""
+    xp = array_module(x)
+    if not descending:
+        return _stable_argsort(xp, x, axis)
+    order = _stable_argsort(xp, xp.flip(x, axis), axis)
+    return x.shape[axis] - 1 - xp.flip(order, axis)
+
+
+def _stable_argsort(xp, x, axis):
+    return x.argsort(axis=axis, kind="stable") if xp.__name__ == "numpy" else xp.argsort(x, axis=axis)
+
+
+def unique(x, dim):
+    """(sorted distinct values, inverse index, counts); with `dim`, of the slices along it."""
+    xp = array_module(x)
+    values, inverse, counts = xp.unique(x, return_inverse=True, return_counts=True, axis=dim)
+    return values, inverse.reshape(x.shape if dim is None else -1), counts
+
+
+def bincount(x, weights, minlength):
+    return array_module(x).bincount(x, weights, minlength)
+
+
+# ---------------------------------------------------------------- construction, shape, choice by index
+
+
+def zeros(shape, dtype, like):
+    """Zeros on the device of the array `like`."""
+    return array_module(like).zeros(shape, dtype)
+
+
+def copy(x):
+    return x.copy(order="C")
+
+
+def ascontiguous(x):
+    return array_module(x).ascontiguousarray(x)
+
+
+def arange(n, like):
+    """0 .. n - 1 as int64, beside the array `like`."""
+    return array_module(like).arange(n)
+
+
+def broadcast_to(x, shape):
+    return array_module(x).broadcast_to(x, shape)
+
+
+def concatenate(xs, axis):
+    return array_module(xs[0]).concatenate(xs, axis=axis)
+
+
+def stack(xs, axis):
+    return array_module(xs[0]).stack(xs, axis=axis)
+
+
+def transpose(x, order):
+    return x.transpose(order)
+
+
+def flip(x, axes):
+    return array_module(x).flip(x, axes)
+
+
+def roll(x, shifts, axes):
+    return array_module(x).roll(x, shifts, axes)
+
+
+def tril(x, diagonal):
+    return array_module(x).tril(x, diagonal)
+
+
+def triu(x, diagonal):
+    return array_module(x).triu(x, diagonal)
+
+
+def pad(x, pads, value):
+    xp = array_module(x)
+    y = xp.full([n + lo + hi for n, (lo, hi) in zip(x.shape, pads, strict=True)], value, x.dtype)
+    y[tuple(slice(lo, lo + n) for n, (lo, _) in zip(x.shape, pads, strict=True))] = x
+    return y
+
+
+def take_along_axis(x, indices, axis):
+    return array_module(x).take_along_axis(x, indices, axis)
+
+
+def put_along_axis(x, indices, values, axis):
+    """Write in place x[..., indices, ...] = values along an axis."""
+    array_module(x).put_along_axis(x, indices, values, axis)
+
+
+def add_along_axis(x, indices, values, axis):
+    """Add in place along an axis; repeated indices add up."""
+    add_at(x, _grid(x, indices, axis), values)
+
+
+def add_at(x, index, values):
+    """x[index] += values in place, where repeated indices add up."""
+    array_module(x).add.at(x, index, values)
+
+
+def _grid(x, indices, axis):
+    """The index tuple that `take_along_axis` means."""
+    xp = array_module(x)
+    index = []
+    for i, n in enumerate(indices.shape):
+        shape = [1] * indices.ndim
+        shape[i] = n
+        index.append(indices if i == axis else xp.arange(n).reshape(shape))
+    return tuple(index)
+
+
+def einsum(equation, operands):
+    return array_module(operands[0]).einsum(equation, *operands)
+
+
+def matmul(a, b):
+    """a @ b; two-byte floats are multiplied in float32 and rounded once."""
+    if is_half(a) and array_module(a).__name__ == "numpy":
+        return (a.astype("float32") @ b.astype("float32")).astype(a.dtype)
+    return a @ b

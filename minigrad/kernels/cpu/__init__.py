@@ -1,0 +1,211 @@
+"""The CPU's kernels: common's primitives, the hot ones compiled by Numba, and the fused kernels besides.
+
+This file is the front: it decides, call by call, whether a compiled kernel takes the arrays at hand. The kernels take
+float32; every other dtype, and everything where Numba is missing or MINIGRAD_NUMBA=0, goes to `common` (primitives) or is
+declined by `supports` (fused kernels). Numba is imported at the first call that wants it, as that takes longer than all
+of minigrad.
+
+Reading order: rows.py (the simplest kernels), activations.py, scatter.py, optim.py, then intrinsics.py and tiles.py (how
+loops become vector code) and attention.py, which uses them all. All kernels run in the calling thread: beside NumPy's
+BLAS threads, a second pool of threads costs more than it gains (8 ms for each hand-over, measured).
+"""
+
+import functools
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+FUSED_OPS = frozenset({"layer_norm", "rms_norm", "cross_entropy", "attention", "scaled_dot_product_attention"})
+
+_FLOAT32 = np.dtype(np.float32)
+
+
+def __getattr__(name: str) -> Any:
+    """What is not defined here is common's. Found once, it is kept here, so this is off the hot path.
+
+    Common has functions named sum, abs, all ...: the code of this file must not use those builtins.
+    """
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(_common(), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *vars(_common())})
+
+
+@functools.cache
+def _common() -> ModuleType:
+    from minigrad.kernels import common                     # not above: common asks backend.py, which lists this package
+    return common
+
+
+@functools.cache
+def compiled() -> SimpleNamespace | None:
+    """The modules of compiled kernels, or None where Numba is missing, broken or switched off (MINIGRAD_NUMBA=0)."""
+    if os.environ.get("MINIGRAD_NUMBA", "1").lower() in ("0", "false", "no", "off"):
+        return None
+    try:
+        from minigrad.kernels.cpu import activations, attention, optim, rows, scatter
+    except ModuleNotFoundError as error:
+        if error.name != "numba":
+            raise
+        return None
+    except ImportError as error:                            # installed, but it does not fit this Python or NumPy
+        warnings.warn(f"Numba is installed but cannot be imported ({error}): minigrad runs its slower NumPy definitions. "
+                      "Set MINIGRAD_NUMBA=0 to say that this is intended.", RuntimeWarning, stacklevel=3)
+        return None
+    return SimpleNamespace(activations=activations, attention=attention, optim=optim, rows=rows, scatter=scatter)
+
+
+def supports(op_name: str, arrays: Iterable[Any]) -> bool:
+    """Whether a fused kernel of that op takes these arrays: float32, or integers, or None."""
+    if op_name not in FUSED_OPS:
+        return False
+    for array in arrays:
+        if array is not None:
+            dtype = array.dtype
+            if dtype is not _FLOAT32 and dtype.kind not in "iub" and dtype != _FLOAT32:
+                return False
+    return compiled() is not None
+
+
+def _takes(x: Any, dim: int = -1) -> bool:
+    """Whether a compiled primitive takes x along that axis: float32 and the last one."""
+    return x.dtype == _FLOAT32 and x.ndim > 0 and (dim == -1 or dim == x.ndim - 1) and compiled() is not None
+
+
+# ---------------------------------------------------------------- primitives, named and called as common's
+
+
+def softmax(x: Any, dim: int) -> Any:
+    return compiled().rows.softmax(x) if _takes(x, dim) else _common().softmax(x, dim)
+
+
+def softmax_backward(dy: Any, y: Any, dim: int) -> Any:
+    if _takes(y, dim) and dy.dtype == _FLOAT32:
+        return compiled().rows.softmax_backward(dy, y)
+    return _common().softmax_backward(dy, y, dim)
+
+
+def log_softmax(x: Any, dim: int) -> Any:
+    return compiled().rows.log_softmax(x) if _takes(x, dim) else _common().log_softmax(x, dim)
+
+
+def log_softmax_backward(dy: Any, y: Any, dim: int) -> Any:
+    if _takes(y, dim) and dy.dtype == _FLOAT32:
+        return compiled().rows.log_softmax_backward(dy, y)
+    return _common().log_softmax_backward(dy, y, dim)
+
+
+def erf(x: Any) -> Any:
+    return compiled().activations.erf(x) if _takes(x) else _common().erf(x)
+
+
+def gelu(x: Any) -> Any:
+    return compiled().activations.gelu(x) if _takes(x) else _common().gelu(x)
+
+
+def gelu_grad(x: Any) -> Any:
+    return compiled().activations.gelu_grad(x) if _takes(x) else _common().gelu_grad(x)
+
+
+def add_rows(buffer: Any, ids: Any, rows: Any) -> None:
+    """buffer[ids[n]] += rows[n] in place, in the order of n."""
+    if _takes(buffer) and rows.dtype == _FLOAT32 and buffer.flags.carray and ids.dtype.kind == "i":
+        compiled().scatter.add_rows(buffer, ids, rows)
+    else:
+        _common().add_rows(buffer, ids, rows)
+
+
+def sum_of_squares(arrays: Sequence[Any]) -> float:
+    """The sum of the squares of all entries of all arrays, accumulated in float64."""
+    total = 0.0
+    for array in arrays:
+        if array.dtype == _FLOAT32 and compiled() is not None:
+            total += compiled().optim.sum_of_squares(array)
+        else:
+            wide = array.astype(np.float64).reshape(-1)
+            total += float(wide @ wide)
+    return total
+
+
+def adam_update(
+    params: Sequence[Any],
+    grads: Sequence[Any],
+    exp_avgs: Sequence[Any],
+    exp_avg_sqs: Sequence[Any],
+    max_exp_avg_sqs: Sequence[Any] | None,
+    **options: Any,
+) -> None:
+    """One step of Adam or AdamW in place; the formula, and the options, are optim_reference.adam_update's."""
+    update = compiled().optim.adam_update if compiled() is not None else _common().adam_update
+    update(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, **options)
+
+
+# ---------------------------------------------------------------- fused kernels, called where supports() said yes
+
+
+def layer_norm_fwd(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """(y, mean, rstd): y = (x - mean) rstd weight + bias over the last axis; mean and rstd have shape x.shape[:-1].
+
+    rstd = 1 / sqrt(mean (x - mean)^2 + eps); weight and bias of shape (C,) or None. Ba, Kiros & Hinton 2016.
+    """
+    return compiled().rows.layer_norm_fwd(x, weight, bias, eps)
+
+
+def layer_norm_bwd(dy: Any, x: Any, weight: Any, mean: Any, rstd: Any, needs: Sequence[bool]) -> tuple[Any, Any, Any]:
+    """(dx, dweight, dbias), with xhat = (x - mean) rstd and g = dy weight.
+
+    dx = rstd (g - mean g - xhat mean(g xhat)), dweight = sum over rows of dy xhat, dbias = sum over rows of dy.
+    """
+    return compiled().rows.layer_norm_bwd(dy, x, weight, mean, rstd, needs)
+
+
+def rms_norm_fwd(x: Any, weight: Any, eps: float) -> tuple[Any, Any]:
+    """(y, rstd): y = x rstd weight, rstd = 1 / sqrt(mean x^2 + eps) over the last axis. Zhang & Sennrich 2019."""
+    return compiled().rows.rms_norm_fwd(x, weight, eps)
+
+
+def rms_norm_bwd(dy: Any, x: Any, weight: Any, rstd: Any, needs: Sequence[bool]) -> tuple[Any, Any]:
+    """(dx, dweight): dx = rstd (g - xhat mean(g xhat)) with g = dy weight, xhat = x rstd; dweight = sum of dy xhat."""
+    return compiled().rows.rms_norm_bwd(dy, x, weight, rstd, needs)
+
+
+def cross_entropy_fwd(
+    logits: Any, target: Any, ignore_index: int, label_smoothing: float
+) -> tuple[Any, Any]:
+    """(loss, lse), a number each for a row of logits (N, C) with its label in target (N,).
+
+    lse = log sum exp(x); loss = (1 - e) (lse - x[target]) + e (lse - mean x), e the label smoothing (Szegedy et al. 2016);
+    0 in rows whose label is ignore_index. The other labels must be in [0, C): the caller has checked.
+    """
+    return compiled().rows.cross_entropy_fwd(logits, target, ignore_index, label_smoothing)
+
+
+def cross_entropy_bwd(
+    dloss: Any, logits: Any, target: Any, lse: Any, ignore_index: int, label_smoothing: float
+) -> Any:
+    """dlogits = dloss (exp(x - lse) - e / C - (1 - e) [column = target]), 0 in ignored rows."""
+    return compiled().rows.cross_entropy_bwd(dloss, logits, target, lse, ignore_index, label_smoothing)
+
+
+def attention_fwd(q: Any, k: Any, v: Any, scale: float, causal: bool) -> tuple[Any, Any]:
+    """(out, lse): out = softmax(scale q k^T) v for q (..., T, K), k (..., S, K), v (..., S, V); lse of shape (..., T).
+
+    Causal: query i sees keys 0 .. i. For four axes out.swapaxes(1, 2) is contiguous. Rows of q, k, v are read in place.
+    """
+    return compiled().attention.attention_fwd(q, k, v, scale, causal)
+
+
+def attention_bwd(
+    dout: Any, q: Any, k: Any, v: Any, out: Any, lse: Any, scale: float, causal: bool
+) -> tuple[Any, Any, Any]:
+    """(dq, dk, dv), from probabilities recomputed with lse. Where q, k and v have one shape (B, H, T, K), the three are
+    views of one array (B, T, 3, H, K)."""
+    return compiled().attention.attention_bwd(dout, q, k, v, out, lse, scale, causal)

@@ -1,0 +1,63 @@
+"""Optimizer steps in plain array code: the definition that every compiled step is compared with."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+
+def adam_scalars(
+    step: float, *, lr: float, beta1: float, beta2: float, weight_decay: float, decoupled: bool
+) -> tuple[float, float, float, float]:
+    """What a step needs besides the arrays: (shrink factor of p, L2 factor, step size, sqrt of bias correction 2)."""
+    shrink = 1.0 - lr * weight_decay if decoupled else 1.0
+    return shrink, 0.0 if decoupled else weight_decay, lr / (1.0 - beta1**step), math.sqrt(1.0 - beta2**step)
+
+
+def adam_update(
+    params: Sequence[Any],
+    grads: Sequence[Any],
+    exp_avgs: Sequence[Any],
+    exp_avg_sqs: Sequence[Any],
+    max_exp_avg_sqs: Sequence[Any] | None,
+    *,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    step: float | Sequence[float],
+    maximize: bool = False,
+    amsgrad: bool = False,
+) -> None:
+    """One step of Adam, in place, on lists of arrays of any floating dtype; `step` counts from 1, alike or per array.
+
+        g = -g if maximize
+        p = p (1 - lr wd)                    decoupled (AdamW);   else   g = g + wd p
+        m = m + (1 - beta1) (g - m)          v = beta2 v + (1 - beta2) g^2
+        w = max of all v so far              amsgrad;             else   w = v
+        p = p - lr / (1 - beta1^t) * m / (sqrt(w) / sqrt(1 - beta2^t) + eps)
+
+    Sources: Kingma & Ba 2015 (Adam), Reddi et al. 2018 (amsgrad), Loshchilov & Hutter 2019 (AdamW).
+    """
+    for i, (p, g, m, v) in enumerate(zip(params, grads, exp_avgs, exp_avg_sqs, strict=True)):
+        count = step[i] if isinstance(step, Sequence) else step
+        shrink, l2, step_size, root_correction = adam_scalars(
+            count, lr=lr, beta1=beta1, beta2=beta2, weight_decay=weight_decay, decoupled=decoupled
+        )
+        if maximize:
+            g = -g
+        if shrink != 1.0:
+            p[...] = p * shrink
+        if l2 != 0.0:
+            g = g + p * l2
+        m[...] = m + (g - m) * (1.0 - beta1)
+        v[...] = v * beta2 + g * g * (1.0 - beta2)
+        top = v
+        if amsgrad:
+            assert max_exp_avg_sqs is not None, "amsgrad needs max_exp_avg_sqs"
+            top = max_exp_avg_sqs[i]
+            # NumPy and CuPy have no maximum operator; where v is NaN the comparison is false, and NaN must stay.
+            keep = top >= v
+            top[...] = top * keep + v * ~keep
+        p[...] = p - m / (top**0.5 / root_correction + eps) * step_size

@@ -1,0 +1,137 @@
+"""Calling a module that has hooks: before and after its forward, before and after its backward.
+
+Backward hooks want all gradients of a module's inputs (or outputs) at once, and the walk delivers them one node at a
+time. `Joint` puts two identity ops on each tensor: the younger ones are reached first and note their gradients; when the
+walk comes to the first of the older ones, every gradient has been noted, the hooks run once, and each older one sends on
+its part of their answer:
+
+    input -> older -> younger -> forward ... -> older -> younger -> output
+             [input joint, after backward]     [output joint, before backward]
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from minigrad.op import identity
+from minigrad.tensor import HookHandle, Tensor
+
+if TYPE_CHECKING:
+    from minigrad.nn.module import Module
+
+
+class WithKwargs:
+    """A forward hook that is given the keyword arguments as well."""
+
+    def __init__(self, hook: Callable):
+        self.hook = hook
+
+    def __call__(self, *args: Any) -> Any:
+        return self.hook(*args)
+
+
+def register(table: dict, hook: Callable, prepend: bool, with_kwargs: bool = False) -> HookHandle:
+    """Add a hook at the end of its table, or at the start."""
+    if not callable(hook):
+        raise TypeError(f"a hook is a function, got {type(hook).__name__}")
+    earlier = list(table.items()) if prepend else []
+    if prepend:
+        table.clear()
+    handle = HookHandle(table, WithKwargs(hook) if with_kwargs else hook)
+    table.update(earlier)
+    return handle
+
+
+def call(module: "Module", args: tuple, kwargs: dict) -> Any:
+    """`module(*args, **kwargs)` with the hooks of the module."""
+    for hook in list(module._forward_pre_hooks.values()):
+        args, kwargs = _run_pre_hook(hook, module, args, kwargs)
+    backward_hooks = list(module._backward_hooks.values())
+    backward_pre_hooks = list(module._backward_pre_hooks.values())
+    wants_backward = bool(backward_hooks or backward_pre_hooks)
+    grad_outputs: list = []  # what the output joint hands to the hooks of the input joint
+
+    def after_backward(grad_inputs: tuple) -> tuple:
+        for hook in backward_hooks:
+            grad_inputs = _replaced("backward hook", grad_inputs, hook(module, grad_inputs, tuple(grad_outputs)))
+        return grad_inputs
+
+    def before_backward(gradients: tuple) -> tuple:
+        for hook in backward_pre_hooks:
+            gradients = _replaced("backward pre hook", gradients, hook(module, gradients))
+        grad_outputs[:] = gradients
+        if not inputs_want_gradients:
+            after_backward((None,) * len(args))
+        return gradients
+
+    inputs_want_gradients = any(isinstance(x, Tensor) and x.requires_grad for x in args)
+    if wants_backward:
+        args = Joint(after_backward).attach(args)
+    output = module.forward(*args, **kwargs)
+    for hook in list(module._forward_hooks.values()):
+        given = (module, args, kwargs, output) if isinstance(hook, WithKwargs) else (module, args, output)
+        answer = hook(*given)
+        output = output if answer is None else answer
+    if wants_backward:
+        if type(output) in (tuple, list):
+            return type(output)(Joint(before_backward).attach(tuple(output)))
+        return Joint(before_backward).attach((output,))[0]
+    return output
+
+
+def _run_pre_hook(hook: Callable, module: "Module", args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    if not isinstance(hook, WithKwargs):
+        answer = hook(module, args)
+        return (args if answer is None else answer if isinstance(answer, tuple) else (answer,)), kwargs
+    answer = hook(module, args, kwargs)
+    if answer is None:
+        return args, kwargs
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {answer}.")
+    return answer
+
+
+def _replaced(what: str, gradients: tuple, answer: Any) -> tuple:
+    if answer is None:
+        return gradients
+    answer = answer if isinstance(answer, (tuple, list)) else (answer,)
+    if len(answer) != len(gradients):
+        raise RuntimeError(f"a {what} returned {len(answer)} gradients, it was given {len(gradients)}")
+    return tuple(answer)
+
+
+class Joint:
+    """Calls `function` with the gradients of several tensors as one tuple, and passes on those it returns."""
+
+    def __init__(self, function: Callable[[tuple], tuple]):
+        self.function = function
+        self.noted: dict[int, Tensor] = {}
+        self.sent: tuple | None = None
+        self.count = 0
+
+    def attach(self, values: tuple) -> tuple:
+        """`values`, with the tensors that require a gradient replaced by twins behind this joint."""
+        self.count = len(values)
+        twins = {i: identity(x) for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad}
+        for i, twin in twins.items():
+            if twin.requires_grad:  # False under no_grad
+                twin.register_hook(self._sender(i))
+        for i, older in list(twins.items()):
+            twins[i] = identity(older)
+            if twins[i].requires_grad:
+                twins[i].register_hook(self._noter(i))
+        return tuple(twins.get(i, x) for i, x in enumerate(values))
+
+    def _noter(self, i: int) -> Callable:
+        def note(gradient: Tensor) -> None:
+            self.noted[i], self.sent = gradient, None
+
+        return note
+
+    def _sender(self, i: int) -> Callable:
+        def send(gradient: Tensor) -> Tensor | None:
+            if self.sent is None:
+                self.sent = self.function(tuple(self.noted.get(j) for j in range(self.count)))
+                self.noted = {}
+            return self.sent[i]
+
+        return send

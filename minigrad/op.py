@@ -1,0 +1,351 @@
+"""How an op is written, and what happens when it is called.
+
+    @op
+    def mul(a, b):                        # the forward, on raw arrays
+        return a * b
+
+    @mul.vjp
+    def mul_vjp(dy, a, b, needs):         # the gradient of each input, given the gradient of the output
+        return dy * b if needs[0] else None, dy * a if needs[1] else None
+
+Positional arguments are arrays (or numbers, or None), keyword-only arguments are parameters. The argument names of the
+vjp rule say what the graph keeps alive: an input by its name, `y` the output, `<input>_shape`, a parameter, `needs`
+(which inputs want a gradient) and, for fused ops, `residuals`. They are resolved here, once; an unknown name fails at import.
+
+Given raw arrays an op returns a raw array; given Tensors, a Tensor with a Node. A rule therefore runs on both: on raw
+arrays in a plain backward, and on Tensors when the gradient is to be differentiated again. `sum_to` of autograd.py
+undoes broadcasting and the walk casts gradients to their input's dtype: no rule does either.
+"""
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad import autograd, inplace
+from minigrad.autograd import Node, mode
+from minigrad.backend import backend_of, device_of, is_array, kernels_of
+from minigrad.dtype import promote, promote_to_float
+from minigrad.tensor import Tensor, from_raw
+
+REGISTRY: dict[str, "Op"] = {}
+_PROMOTIONS: dict[str | None, Callable[[list], list] | None] = {
+    None: None,
+    "common": promote,
+    "float": promote_to_float,
+}
+_RESERVED = frozenset(("dy", "y", "needs", "residuals"))
+
+
+class Op:
+    """A differentiable function of arrays; made by `@op`. `rule` is its vjp, None where no gradient exists."""
+
+    reference: Callable | None = None
+    rerun: Callable | None = None  # see utils/checkpoint.py
+
+    def __init__(self, forward: Callable, *, promotion: str | None = None, view: bool = False):
+        functools.update_wrapper(self, forward)
+        self.forward = forward
+        self.name = forward.__name__
+        self.promote = _PROMOTIONS[promotion]
+        self.view = view
+        self.rule: Callable | None = None
+        self.into: Callable | None = None
+        self.into_names: list[str] = []
+        self.keeps: list[tuple[str, str, Any]] = []  # (name the rule uses, what it is, its key)
+        self.wants_needs = False
+        self.signature = inspect.signature(forward)
+        parameters = self.signature.parameters.values()
+        self.inputs = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        if taken := _RESERVED & {p.name for p in parameters}:
+            raise TypeError(f"op {self.name}: the names {sorted(taken)} are reserved")
+        REGISTRY[self.name] = self
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}{self.signature}>"
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        arrays, parents, on_tensors, recording = [], [], False, False
+        for x in inputs:
+            node = None
+            if isinstance(x, Tensor):
+                on_tensors, node = True, x.node
+                if node is not None:
+                    if node.requires_grad:
+                        recording = True
+                    else:
+                        node = None
+                x = x.array
+            arrays.append(x)
+            parents.append(node)
+        if self.promote is not None:
+            arrays = self.promote(arrays)
+        try:
+            out = self.forward(*arrays, **params)
+        except (ValueError, IndexError, TypeError) as error:
+            raise explain(self, error, arrays, params) from error
+        if not on_tensors:
+            return self.unwrapped(out)
+        if type(out) is tuple:
+            return self.wrap_several(out, inputs, arrays, parents, params, recording and mode.enabled)
+        y = from_raw(out)
+        if self.view:
+            inplace.mark_view(y, inputs[0], self, params)
+        if recording and mode.enabled and self.rule is not None:
+            kept, versions = self.keep(inputs, arrays, params, y, None) if self.keeps else ({}, None)
+            y.node = Node(self, parents, kept, versions, y.array)
+        return y
+
+    def keep(self, inputs: Sequence, arrays: list, params: dict, y: Tensor, residuals: Any) -> tuple[dict, list]:
+        """What the rule asks for, by argument name, and the version of all kept memory that a write could change."""
+        kept: dict[str, Any] = {}
+        versions: list[tuple] = []
+        for name, what, key in self.keeps:
+            if what == "input":
+                kept[name] = arrays[key]
+                if isinstance(inputs[key], Tensor):
+                    cell = inplace.version_of(inputs[key])
+                    versions.append((name, cell, cell.count))
+            elif what == "shape":
+                kept[name] = getattr(arrays[key], "shape", ())
+            elif what == "parameter":
+                kept[name] = params.get(name, self.defaults[name])
+            elif what == "output":
+                kept[name] = y.array
+                cell = inplace.version_of(y)
+                versions.append((name, cell, cell.count))
+            elif what == "residuals":
+                kept[name] = residuals
+            elif what == "inputs":  # the variadic (*xs), from its position on
+                kept[name] = tuple(arrays[key:])
+                cells = [(name, inplace.version_of(x)) for x in inputs[key:] if isinstance(x, Tensor)]
+                versions.extend((name, cell, cell.count) for name, cell in cells)
+            else:
+                kept[name] = tuple(x.shape for x in arrays[key:])
+        return kept, versions
+
+    def unwrapped(self, out: Any) -> Any:
+        return np.asarray(out) if isinstance(out, np.generic) else out
+
+    def wrap_several(self, out: tuple, inputs: Any, arrays: list, parents: list, params: dict, recording: bool) -> Any:
+        """An op may return more outputs, which carry no gradient (indices, batch statistics)."""
+        y, *others = (from_raw(o) for o in out)
+        if recording and self.rule is not None:
+            y.node = Node(self, parents, *self.keep(inputs, arrays, params, y, None), y.array)
+        return y, *others
+
+    def vjp(self, rule: Callable) -> Callable:
+        """Decorator: the rule that gives the gradient of each input; its argument names are what the graph keeps."""
+        self.keeps, self.wants_needs = self.resolve(rule)
+        self.rule = rule
+        return rule
+
+    def vjp_into(self, rule: Callable) -> Callable:
+        """Decorator: `rule(buffer, dy, ...)` adds the first input's gradient into `buffer`, instead of allocating it."""
+        names = list(inspect.signature(rule).parameters)[2:]
+        kept = {name for name, _, _ in self.keeps}
+        if not set(names) <= kept:
+            raise TypeError(f"{rule.__name__} asks for {sorted(set(names) - kept)}, which {self.name}'s vjp does not keep")
+        self.into, self.into_names = rule, names
+        return rule
+
+    def resolve(self, rule: Callable) -> tuple[list, bool]:
+        names = list(inspect.signature(rule).parameters)
+        if rule.__name__ not in (f"{self.name}_vjp", f"{self.name.rstrip('_')}_vjp") or not names or names[0] != "dy":
+            raise TypeError(f"the vjp of {self.name} must be named {self.name}_vjp and take dy first, got {rule.__name__}")
+        keeps: list[tuple[str, str, Any]] = []
+        for name in names[1:]:
+            stem = name.removesuffix("_shape")
+            starred = self.variadic and stem == self.inputs[-1]
+            if name in self.inputs:
+                keeps.append((name, "inputs" if starred else "input", self.inputs.index(name)))
+            elif name.endswith("_shape") and stem in self.inputs:
+                keeps.append((name, "shapes" if starred else "shape", self.inputs.index(stem)))
+            elif name in self.defaults:
+                keeps.append((name, "parameter", name))
+            elif name == "y":
+                keeps.append((name, "output", None))
+            elif name == "residuals" and isinstance(self, FusedOp):
+                keeps.append((name, "residuals", None))
+            elif name != "needs":
+                raise TypeError(
+                    f"{rule.__name__} asks for '{name}', which is no input ({', '.join(self.inputs)}), <input>_shape, "
+                    f"parameter ({', '.join(self.defaults)}), y, needs or (fused ops) residuals of {self.name}"
+                )
+        return keeps, "needs" in names
+
+    def vjp_on_arrays(self, node: Node, parents: Sequence, dy: Any) -> Sequence:
+        """The gradients of the inputs, as raw arrays."""
+        if self.wants_needs:
+            gradients = self.rule(dy, needs=[p is not None for p in parents], **node.kept)  # type: ignore[misc]
+        else:
+            gradients = self.rule(dy, **node.kept)  # type: ignore[misc]
+        return gradients if type(gradients) in (tuple, list) else (gradients,)
+
+    def vjp_on_tensors(self, node: Node, parents: Sequence, dy: Tensor) -> Sequence:
+        """The gradients of the inputs as Tensors with a graph: kept arrays go back on the nodes they came from."""
+        kept = dict(node.kept or {})
+        for name, what, key in self.keeps:
+            if what == "input":
+                kept[name] = _on_node(kept[name], node.parents[key])
+            elif what == "inputs":
+                kept[name] = tuple(_on_node(a, p) for a, p in zip(kept[name], node.parents[key:], strict=True))
+            elif what == "output":
+                kept[name] = _on_node(kept[name], node)
+        if self.wants_needs:
+            kept["needs"] = [p is not None for p in parents]
+        gradients = self.rule(dy, **kept)  # type: ignore[misc]
+        return gradients if type(gradients) in (tuple, list) else (gradients,)
+
+
+class FusedOp(Op):
+    """An op whose forward and vjp are kernels, with a `reference` written in ordinary ops.
+
+    The reference is the definition: it runs where no kernel fits (another dtype, no Numba), it is differentiated when the
+    gradient is to have a graph, and the tests compare the kernels with it.
+    """
+
+    def __init__(self, forward: Callable, reference: Callable):
+        super().__init__(forward)
+        self.reference = reference
+        theirs, ours = inspect.signature(reference).parameters, self.signature.parameters
+        if list(theirs) != list(ours):
+            raise TypeError(f"{self.name}{self.signature} and its reference must take the same arguments, got {list(theirs)}")
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
+        if not kernels_of(arrays[0]).supports(self.name, arrays):
+            return self.reference(*inputs, **params)  # type: ignore[misc]
+        return Op.__call__(self, *inputs, **params)
+
+    def unwrapped(self, out: Any) -> Any:
+        return super().unwrapped(out[0])
+
+    def wrap_several(self, out: tuple, inputs: Any, arrays: list, parents: list, params: dict, recording: bool) -> Any:
+        """A fused forward returns its output, and what its vjp wants besides."""
+        y = from_raw(out[0])
+        if recording:
+            kept, versions = self.keep(inputs, arrays, params, y, out[1])
+            kept["the call"] = (arrays, params)  # its reference may have to run again
+            y.node = Node(self, parents, kept, versions, y.array)
+        return y
+
+    def vjp_on_arrays(self, node: Node, parents: Sequence, dy: Any) -> Sequence:
+        kept = {name: node.kept[name] for name, _, _ in self.keeps}  # type: ignore[index]
+        if self.wants_needs:
+            kept["needs"] = [p is not None for p in parents]
+        gradients = self.rule(dy, **kept)  # type: ignore[misc]
+        return gradients if type(gradients) in (tuple, list) else (gradients,)
+
+    def vjp_on_tensors(self, node: Node, parents: Sequence, dy: Tensor) -> Sequence:
+        arrays, params = node.kept["the call"]  # type: ignore[index]
+        # An identity node for each occurrence: layer_norm(x, w, w) must get two gradients, not their sum twice.
+        inputs = [a if a is None else identity(_on_node(a, p)) for a, p in zip(arrays, node.parents, strict=True)]
+        y = self.reference(*inputs, **params)  # type: ignore[misc]
+        wanted = [x for x, p in zip(inputs, parents, strict=True) if p is not None]
+        found = iter(autograd.grad(y, wanted, dy, create_graph=True, allow_unused=True))
+        return [None if p is None else next(found) for p in parents]
+
+
+def _on_node(array: Any, node: Node | None) -> Any:
+    if not is_array(array):
+        return array  # a number
+    x = from_raw(array)
+    x.node = node
+    return x
+
+
+def op(forward: Callable | None = None, *, promotion: str | None = None, view: bool = False) -> Any:
+    """Make a function of raw arrays an op.
+
+    `promotion="common"` casts the inputs to their common dtype first (arithmetic, comparisons), "float" also turns
+    integers into the default float (exp, true division); None takes them as they are. `view=True`: the result may share
+    memory with the first input. Without a vjp the op has no gradient (comparisons, argmax).
+    """
+    if forward is None:
+        return lambda function: Op(function, promotion=promotion, view=view)
+    return Op(forward, promotion=promotion, view=view)
+
+
+def fused(*, reference: Callable) -> Callable[[Callable], FusedOp]:
+    """Make a function that calls kernels an op, with its definition in ordinary ops beside it."""
+    return lambda forward: FusedOp(forward, reference)
+
+
+@op
+def identity(x):
+    """The input itself, under a node of its own."""
+    return x
+
+
+@identity.vjp
+def identity_vjp(dy):
+    return dy
+
+
+def explain(which: Op, error: Exception, arrays: list, params: dict) -> Exception:
+    """Word an error that the array library raised: which op, what it was given, what fits. The one place that does."""
+    raw = [a for a in arrays if is_array(a)]
+    strangers = [a for a in arrays if not is_array(a) and not isinstance(a, (int, float, bool, type(None)))]
+    name, given = which.name, _describe(which, arrays, params)
+    if strangers:
+        return TypeError(f"{name}: expected tensors or numbers, got {type(strangers[0]).__name__}. {given}")
+    if len({backend_of(a).device_type for a in raw}) > 1:
+        places = ", ".join(str(d) for d in dict.fromkeys(device_of(a) for a in raw))
+        return RuntimeError(
+            f"{name}: Expected all tensors to be on the same device, but found at least two devices: {places}. "
+            f"Move one with .to(device). {given}"
+        )
+    if isinstance(error, np.exceptions.AxisError):
+        ndim = error.ndim if error.ndim is not None else 0
+        bound = max(ndim, 1)
+        return IndexError(
+            f"{name}: Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got {error.axis}). "
+            f"{given}"
+        )
+    if isinstance(error, ValueError):
+        return RuntimeError(f"{name}: {_shape_problem(name, raw) or error}. {given}")
+    if isinstance(error, IndexError):
+        return IndexError(f"{name}: {error}. {given}")
+    if "boolean subtract" in str(error) or "boolean negative" in str(error):
+        return RuntimeError(f"{name}: the `-` operator does not take bool tensors; use logical_xor or logical_not. {given}")
+    if "not supported for the input types" in str(error) or "no implementation found" in str(error):
+        return RuntimeError(f"{name}: not implemented for these dtypes. {given}")
+    return TypeError(f"{name}: {error}. {given}")
+
+
+def _describe(which: Op, arrays: list, params: dict) -> str:
+    names = which.inputs if not which.variadic else [f"{which.inputs[-1]}[{i}]" for i in range(len(arrays))]
+    parts = [
+        f"{n}: {tuple(a.shape)} {a.dtype}" if is_array(a) else f"{n}: {a!r}" for n, a in zip(names, arrays, strict=False)
+    ]
+    parts += [f"{n}={p!r}" for n, p in params.items() if not is_array(p)]
+    return f"Given {', '.join(parts)}"
+
+
+def _shape_problem(name: str, raw: list) -> str | None:
+    """PyTorch's words for two shapes that do not fit, where that is what went wrong."""
+    if len(raw) < 2:
+        return None
+    a, b = raw[0].shape, raw[1].shape
+    if name == "matmul":
+        if len(a) == 2 and len(b) == 2:
+            return f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
+        return f"the last axis of {tuple(a)} must match the second last of {tuple(b)}, and batch axes must broadcast"
+    for i, (n, m) in enumerate(zip(reversed(a), reversed(b), strict=False)):
+        if n != m and 1 not in (n, m):
+            axis = max(len(a), len(b)) - 1 - i
+            return (
+                f"The size of tensor a ({n}) must match the size of tensor b ({m}) at non-singleton dimension {axis}"
+            )
+    return None
+
+
+def numel(shape: Sequence[int]) -> int:
+    """The number of elements of a shape."""
+    return math.prod(shape)

@@ -1,0 +1,346 @@
+"""Reductions: sums, products, extremes, norms, running sums, orders.
+
+`axis` is a tuple of axes counted from the front, or None for all (the Tensor methods see to that). Gradients at the edges:
+ties in `amax` / `amin` share the gradient; `max` over one dim gives it to the entry whose index it returns; `prod` and
+`cumprod` are exact with zeros in the input; the 2-norm's gradient at 0 is 0.
+"""
+
+import math
+from collections import namedtuple
+from typing import Any
+
+from minigrad import dtype as dtypes
+from minigrad.backend import kernels_of
+from minigrad.dtype import is_floating
+from minigrad.op import numel, op
+from minigrad.ops.elementwise import abs, eq, exp, ne, power, where, zeros_as
+from minigrad.ops.indexing import along_axis
+from minigrad.ops.shape import cat_arrays, expand_to, flip, permute
+from minigrad.tensor import Tensor, from_raw, one_dim
+
+
+def keep_axes(shape: tuple, axis: tuple | None) -> tuple[int, ...]:
+    """The shape with the reduced axes kept as 1: how a reduced gradient lines up with its input."""
+    return tuple(1 if axis is None or i in axis else n for i, n in enumerate(shape))
+
+
+def _dropped(shape: tuple, axis: tuple | None) -> tuple[int, ...]:
+    """The shape without the reduced axes."""
+    return () if axis is None else tuple(n for i, n in enumerate(shape) if i not in axis)
+
+
+def _count(shape: tuple, axis: tuple | None) -> int:
+    return numel(shape) if axis is None else numel([shape[i] for i in axis])
+
+
+@op
+def sum(x, *, axis, keepdims):
+    """The sum over `axis`; integers and bools add up as int64."""
+    return kernels_of(x).sum(x, axis, keepdims)
+
+
+@sum.vjp
+def sum_vjp(dy, x_shape, axis):
+    return expand_to(dy.reshape(keep_axes(x_shape, axis)), shape=x_shape)
+
+
+@op
+def mean(x, *, axis, keepdims):
+    """The sum divided by the count; nan over nothing."""
+    if not is_floating(x.dtype):
+        raise TypeError(
+            f"could not infer output dtype: mean takes floating-point tensors, got {dtypes.of(x.dtype)}; use x.float().mean()"
+        )
+    total = kernels_of(x).sum(x, axis, keepdims)
+    count = _count(x.shape, axis)
+    return (total / count if count else total * math.nan).astype(x.dtype)
+
+
+@mean.vjp
+def mean_vjp(dy, x_shape, axis):
+    count = _count(x_shape, axis)
+    dy = dy / count if count else dy
+    return expand_to(dy.reshape(keep_axes(x_shape, axis)), shape=x_shape)
+
+
+@op
+def var(x, *, axis, correction, keepdims):
+    """sum((x - mean)^2) / (n - correction): correction 1 is the unbiased estimate; nan where n <= correction."""
+    if not is_floating(x.dtype):
+        raise TypeError(f"var takes floating-point tensors, got {dtypes.of(x.dtype)}; use x.float().var()")
+    count = _count(x.shape, axis)
+    wide = x.astype("float32") if x.dtype.itemsize == 2 else x
+    centred = wide - (kernels_of(x).sum(wide, axis, True) / count if count else 0)
+    total = kernels_of(x).sum(centred * centred, axis, keepdims)
+    freedom = count - correction
+    return (total / freedom if freedom > 0 else total * math.nan + (math.inf if count > 1 else math.nan)).astype(x.dtype)
+
+
+@var.vjp
+def var_vjp(dy, x, axis, correction):
+    centred = x - x.mean(axis=axis, keepdims=True)
+    freedom = _count(x.shape, axis) - correction
+    scale = 2 / freedom if freedom > 0 else math.nan
+    return dy.reshape(keep_axes(x.shape, axis)) * (scale * centred)
+
+
+@op
+def prod(x, *, axis, keepdims):
+    """The product over `axis`; integers as int64."""
+    return kernels_of(x).prod(x, axis, keepdims)
+
+
+@prod.vjp
+def prod_vjp(dy, x, axis):
+    # d prod / dx_i is the product of the others: prod / x_i, exact with zeros when the products from the left and from
+    # the right are multiplied instead of divided out. The reduced axes are laid out as one for that.
+    axes = tuple(range(x.ndim)) if axis is None else axis
+    rest = tuple(i for i in range(x.ndim) if i not in axes)
+    order = rest + axes
+    kept = tuple(x.shape[i] for i in rest)
+    rows = permute(x, dims=order).reshape((*kept, numel([x.shape[i] for i in axes])))
+    others = product_of_others(rows)
+    back = permute(others.reshape(tuple(x.shape[i] for i in order)), dims=tuple(order.index(i) for i in range(x.ndim)))
+    return dy.reshape(keep_axes(x.shape, axis)) * back
+
+
+def product_of_others(rows: Any) -> Any:
+    """For each entry of the last axis the product of the other entries: running products from both ends."""
+    if rows.shape[-1] == 0:
+        return rows
+    last = rows.ndim - 1
+    left = running_products_before(rows)
+    right = flip(running_products_before(flip(rows, dims=(last,))), dims=(last,))
+    return left * right
+
+
+def running_products_before(rows: Any) -> Any:
+    """1, x0, x0 x1, ...: at each entry of the last axis the product of those before it."""
+    last = rows.ndim - 1
+    ones = zeros_as(rows[..., :1]) + 1
+    return cat_arrays(ones, cumprod(rows[..., :-1], axis=last), axis=last)
+
+
+@op
+def cumsum(x, *, axis):
+    """Running sums along an axis."""
+    return kernels_of(x).cumsum(x, axis)
+
+
+@cumsum.vjp
+def cumsum_vjp(dy, axis):
+    return flip(cumsum(flip(dy, dims=(axis,)), axis=axis), dims=(axis,))
+
+
+@op
+def cumprod(x, *, axis):
+    """Running products along an axis."""
+    return kernels_of(x).cumprod(x, axis)
+
+
+@cumprod.vjp
+def cumprod_vjp(dy, x, y, axis):
+    # dx_i = sum over j >= i of dy_j y_j / x_i. Up to the first zero the quotient is exact; from there on, dx at the zero
+    # needs the product of the others, so a row with a zero takes the n^2 form.
+    quotient = flip(cumsum(flip(dy * y, dims=(axis,)), axis=axis), dims=(axis,)) / x
+    return _cumprod_vjp_with_zeros(dy, x, axis) if any(eq(x, 0), axis=None, keepdims=False) else quotient
+
+
+def _cumprod_vjp_with_zeros(dy: Any, x: Any, axis: int) -> Any:
+    """dx_i = (product before i) * sum over j >= i of dy_j * (product of the x between i and j)."""
+    last = x.ndim - 1
+    x, dy = x.swapaxes(axis, last), dy.swapaxes(axis, last)
+    before = running_products_before(x)
+    columns = []
+    for i in range(x.shape[last]):
+        one_then_rest = cat_arrays(zeros_as(x[..., :1]) + 1, x[..., i + 1 :], axis=last)
+        tail = (dy[..., i:] * cumprod(one_then_rest, axis=last)).sum(axis=last, keepdims=True)
+        columns.append(before[..., i : i + 1] * tail)
+    return cat_arrays(*columns, axis=last).swapaxes(axis, last)
+
+
+# ---------------------------------------------------------------- extremes
+
+
+@op
+def amax(x, *, axis, keepdims):
+    """The largest entry; nan if any is. Ties share the gradient."""
+    return kernels_of(x).amax(x, axis, keepdims)
+
+
+@amax.vjp
+def amax_vjp(dy, x, y, axis):
+    return _shared_among_ties(dy, x, y, axis)
+
+
+@op
+def amin(x, *, axis, keepdims):
+    """The smallest entry; nan if any is. Ties share the gradient."""
+    return kernels_of(x).amin(x, axis, keepdims)
+
+
+@amin.vjp
+def amin_vjp(dy, x, y, axis):
+    return _shared_among_ties(dy, x, y, axis)
+
+
+def _shared_among_ties(dy: Any, x: Any, y: Any, axis: tuple | None) -> Any:
+    kept = keep_axes(x.shape, axis)
+    ties = where(eq(x, y.reshape(kept)), 1.0, 0.0)
+    share = dy.reshape(kept) / ties.sum(axis=axis, keepdims=True)
+    return where(eq(x, y.reshape(kept)), share, 0.0)
+
+
+@op
+def argmax(x, *, axis, keepdims):
+    """The position of the largest entry (the first of several), in the flattened tensor if `axis` is None."""
+    _refuse_empty("argmax", x, axis)
+    return kernels_of(x).argmax(x, axis, keepdims)
+
+
+@op
+def argmin(x, *, axis, keepdims):
+    """The position of the smallest entry (the first of several), in the flattened tensor if `axis` is None."""
+    _refuse_empty("argmin", x, axis)
+    return kernels_of(x).argmin(x, axis, keepdims)
+
+
+def _refuse_empty(name: str, x: Any, axis: int | None) -> None:
+    if (x.size if axis is None else x.shape[axis] if x.ndim else 1) == 0:
+        raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size")
+
+
+def _pair(name: str, values: Any, indices: Any) -> Any:
+    return _PAIRS[name](values, indices)
+
+
+_PAIRS = {name: namedtuple(name, ("values", "indices")) for name in ("max", "min", "topk", "sort", "median", "mode")}
+
+
+def _gathered(x: Tensor, order: Tensor, dim: int, keepdims: bool = True) -> Tensor:
+    values = along_axis(x, indices=order.array, axis=dim) if x.array.ndim else x
+    return values if keepdims or not x.array.ndim else values.squeeze(dim)
+
+
+def max_along(x: Tensor, dim: int, keepdim: bool) -> Any:
+    """(values, indices) of the largest entries along a dim; the gradient goes to the entry that `indices` names."""
+    order = argmax(x.detach(), axis=dim if x.array.ndim else None, keepdims=True)
+    return _pair("max", _gathered(x, order, dim, keepdim), order if keepdim or not x.array.ndim else order.squeeze(dim))
+
+
+def min_along(x: Tensor, dim: int, keepdim: bool) -> Any:
+    """(values, indices) of the smallest entries along a dim; the gradient goes to the entry that `indices` names."""
+    order = argmin(x.detach(), axis=dim if x.array.ndim else None, keepdims=True)
+    return _pair("min", _gathered(x, order, dim, keepdim), order if keepdim or not x.array.ndim else order.squeeze(dim))
+
+
+@op
+def argsort(x, *, dim, descending):
+    """The order that sorts along a dim, stable."""
+    return kernels_of(x).argsort(x, dim, descending) if x.ndim else kernels_of(x).zeros((), "int64", x)
+
+
+def sort(x: Tensor, dim: int, descending: bool) -> Any:
+    """(values, indices), stable; nan counts as the largest."""
+    order = argsort(x.detach(), dim=dim, descending=descending)
+    return _pair("sort", _gathered(x, order, dim), order)
+
+
+def topk(x: Tensor, k: int, dim: int, largest: bool) -> Any:
+    """(values, indices) of the k largest (or smallest) entries along a dim, in order."""
+    size = x.array.shape[dim] if x.array.ndim else 1
+    if not 0 <= k <= size:
+        raise RuntimeError(f"selected index k out of range: k is {k}, dimension {dim} has {size} entries")
+    order = argsort(x.detach(), dim=dim, descending=largest)
+    order = order.narrow(dim, 0, k) if x.array.ndim else order
+    return _pair("topk", _gathered(x, order, dim), order.contiguous())
+
+
+def median(x: Tensor, dim: int | None, keepdim: bool) -> Any:
+    """The entry at position (n - 1) // 2 of the sorted values: the lower of two middle ones."""
+    if dim is None:
+        flat = x.reshape(-1)
+        order = argsort(flat.detach(), dim=0, descending=False)
+        return flat[order[(flat.array.size - 1) // 2]]
+    dim = one_dim(dim, x.array.ndim)
+    order = argsort(x.detach(), dim=dim, descending=False).narrow(dim, (x.array.shape[dim] - 1) // 2, 1)
+    return _pair("median", _gathered(x, order, dim, keepdim), order if keepdim else order.squeeze(dim))
+
+
+@op
+def all(x, *, axis, keepdims):
+    """True where every entry is nonzero."""
+    return kernels_of(x).all(x, axis, keepdims)
+
+
+@op
+def any(x, *, axis, keepdims):
+    """True where some entry is nonzero."""
+    return kernels_of(x).any(x, axis, keepdims)
+
+
+def unique(x: Tensor, return_inverse: bool, return_counts: bool, dim: int | None) -> Any:
+    """The sorted distinct values (slices along `dim`), with the inverse index and the counts if asked for."""
+    values, inverse, counts = kernels_of(x.array).unique(x.array, dim)
+    results = [values] + [inverse] * return_inverse + [counts] * return_counts
+    wrapped = tuple(from_raw(r) for r in results)
+    return wrapped if len(wrapped) > 1 else wrapped[0]
+
+
+@op
+def bincount(x, weights, *, minlength):
+    """How often each integer 0, 1, ... occurs, or the sum of `weights` there."""
+    return kernels_of(x).bincount(x, weights, minlength)
+
+
+# ---------------------------------------------------------------- norms and log-sum-exp
+
+
+@op(promotion="float")
+def logsumexp(x, *, axis, keepdims):
+    """log(sum(exp(x))), shifted by the largest entry so that nothing overflows."""
+    k = kernels_of(x)
+    largest = k.amax(x, axis, True)
+    shift = k.where(k.isfinite(largest), largest, 0.0)
+    total = k.log(k.sum(k.exp(x - shift), axis, True)) + shift
+    return total if keepdims else total.reshape(_dropped(x.shape, axis))
+
+
+@logsumexp.vjp
+def logsumexp_vjp(dy, x, y, axis):
+    kept = keep_axes(x.shape, axis)
+    shifted = y.reshape(kept)
+    return dy.reshape(kept) * exp(x - where(eq(shifted, -math.inf), 0.0, shifted))
+
+
+def vector_norm(x: Tensor, p: float, axis: tuple | None, keepdim: bool) -> Tensor:
+    """(sum |x|^p)^(1/p) over `axis`; p may be inf, -inf, 0 (count of nonzeros), 1, 2 or any other number."""
+    if not is_floating(x.array.dtype):
+        raise RuntimeError(f"norm takes floating-point tensors, got {x.dtype}; use x.float()")
+    if p == 2:
+        return two_norm(x, axis=axis, keepdims=keepdim)
+    if p == math.inf:
+        return amax(abs(x), axis=axis, keepdims=keepdim)
+    if p == -math.inf:
+        return amin(abs(x), axis=axis, keepdims=keepdim)
+    if p == 0:
+        return sum(ne(x, 0).to(x.dtype), axis=axis, keepdims=keepdim)
+    if p == 1:
+        return sum(abs(x), axis=axis, keepdims=keepdim)
+    total = sum(power(abs(x), p), axis=axis, keepdims=keepdim)
+    zero = eq(total, 0)  # the p-th root has an infinite slope there; the norm's gradient is 0
+    return where(zero, 0.0, power(where(zero, 1.0, total), 1 / p))
+
+
+@op
+def two_norm(x, *, axis, keepdims):
+    """sqrt(sum x^2); the gradient x / norm is 0 where the norm is 0."""
+    return kernels_of(x).sqrt(kernels_of(x).sum(x * x, axis, keepdims))
+
+
+@two_norm.vjp
+def two_norm_vjp(dy, x, y, axis):
+    kept = keep_axes(x.shape, axis)
+    zero = eq(y.reshape(kept), 0)
+    return where(zero, 0.0, dy.reshape(kept) / where(zero, 1.0, y.reshape(kept))) * x
+

@@ -1,0 +1,98 @@
+"""Adagrad: a rate for each entry, smaller the larger its gradients have been."""
+
+from typing import Any
+
+from minigrad.backend import array_module, kernels_of
+from minigrad.optim.optimizer import (
+    Closure,
+    Optimizer,
+    Params,
+    advance,
+    check_at_least_zero,
+    number,
+    refuse_differentiable,
+    step_count,
+    write,
+)
+from minigrad.tensor import Tensor, from_raw
+
+
+def adagrad_update(
+    param: Any,
+    grad: Any,
+    sum_of_squares: Any,
+    *,
+    step: int,
+    lr: float,
+    lr_decay: float,
+    weight_decay: float,
+    eps: float,
+    maximize: bool,
+) -> None:
+    """Step number `step` (from 1) for one parameter; writes into `param` and `sum_of_squares`."""
+    g = -grad if maximize else grad
+    if weight_decay:
+        g = g + weight_decay * param
+    sum_of_squares += g * g
+    denominator = kernels_of(sum_of_squares).sqrt(sum_of_squares)
+    denominator += eps
+    param -= lr / (1 + (step - 1) * lr_decay) * g / denominator
+
+
+class Adagrad(Optimizer):
+    r"""Adagrad: each entry's rate shrinks with the sum of its squared gradients, so that rare features keep large steps.
+
+        s_t = s_{t-1} + g_t^2                            s_0 = `initial_accumulator_value`
+        p <- p - lr / (1 + (t - 1) `lr_decay`) g_t / (sqrt(s_t) + eps)
+
+    with g the gradient plus `weight_decay` p. `foreach` and `fused` are accepted and change nothing.
+
+    Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic optimization" (2011).
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float | Tensor = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ):
+        defaults = {
+            "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value, "foreach": foreach, "maximize": maximize,
+            "differentiable": differentiable, "fused": fused,
+        }  # fmt: skip
+        super().__init__(params, defaults)
+
+    def check(self, options: dict[str, Any]) -> None:
+        refuse_differentiable(options)
+        check_at_least_zero(
+            options,
+            lr="learning rate",
+            lr_decay="lr_decay value",
+            weight_decay="weight_decay value",
+            initial_accumulator_value="initial_accumulator_value value",
+            eps="epsilon value",
+        )
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        super().add_param_group(param_group)
+        for p in param_group["params"]:  # made here and not at the first step: PyTorch's state dict has them from the start
+            full = array_module(p.array).full_like(p.array, number(param_group["initial_accumulator_value"]))
+            self.state[p] = {"step": step_count(), "sum": from_raw(full)}
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Update every parameter that has a gradient; returns what `closure` returns."""
+        loss = self._evaluate(closure)
+        for group in self.param_groups:
+            options = {name: number(group[name]) for name in ("lr", "lr_decay", "weight_decay", "eps", "maximize")}
+            for p, grad, state in self._gradients(group):
+                write(adagrad_update, p, grad, state["sum"], step=advance(state["step"]), **options)
+        return loss

@@ -1,0 +1,345 @@
+"""Optimizer: parameter groups, per-parameter state, state dicts and hooks; what every optimizer shares.
+
+An optimizer is two things: a pure update function on raw arrays (`sgd_update`, `adagrad_update`, ...), which is the
+method, and a thin class that finds the gradients, keeps the state and calls it. The class hands over the parameter's
+own array and the update writes into it, so the memory of a parameter never moves, and `p.data = t` keeps working
+between steps.
+"""
+
+import functools
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from minigrad import autograd, creation
+from minigrad import dtype as dtypes
+from minigrad.backend import array_module
+from minigrad.tensor import HookHandle, Tensor, from_raw
+
+Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+Closure = Callable[[], Any]
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required: Any = _Required()  # as a default: an option that every parameter group must give
+
+
+class Optimizer:
+    """Base of all optimizers.
+
+    `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts with a key "params" and options of their own:
+    the parameter groups. `defaults` fills in the options a group leaves out. `param_groups` is the list of groups; a
+    training loop may change `param_groups[i]["lr"]` between steps. `state` maps each parameter to a dict of its state.
+
+    A subclass writes `step`, and `check(options)` if its options have limits. A parameter whose `.grad` is None is
+    skipped wholly: neither it nor its state changes.
+
+    Raises TypeError for anything but tensors, ValueError for an empty list, a parameter given twice, or a tensor that is
+    not a leaf.
+    """
+
+    def __init__(self, params: Params, defaults: dict[str, Any]):
+        if isinstance(params, Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor; "
+                "write [tensor]"
+            )
+        self.defaults = defaults
+        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        self._forget_hooks()
+        self.check(defaults)
+        groups: list[Any] = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "step" in vars(cls):
+            cls.step = _with_hooks(vars(cls)["step"])  # type: ignore[method-assign]
+
+    def _forget_hooks(self) -> None:
+        self._step_pre_hooks: dict[Any, Callable] = {}
+        self._step_post_hooks: dict[Any, Callable] = {}
+        self._opt_called = False  # a scheduler warns if it is stepped first
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Update every parameter that has a gradient. `closure` recomputes the loss and its gradients; its value is returned."""
+        raise NotImplementedError(f"{type(self).__name__} must write step()")
+
+    def check(self, options: dict[str, Any]) -> None:
+        """Raise ValueError where an option of the defaults or of a group is out of its range."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients, or with `set_to_none=False` fill them with zeros in place."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                gradient = p.grad
+                if gradient is None:
+                    continue
+                if set_to_none:
+                    p.grad = None
+                    continue
+                if gradient.node is not None:  # left by backward(create_graph=True): the zeros are not part of it
+                    gradient = p.grad = from_raw(gradient.array)
+                gradient.array[...] = 0
+                gradient.bump_version()
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Optimize more tensors, with options of their own, for example layers unfrozen later in training."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        if "params" not in param_group:
+            raise KeyError(f"a parameter group needs the key 'params', got the keys {list(param_group)}")
+        tensors, names = _tensors_and_names(param_group["params"])
+        if self.param_groups and (names is not None) != ("param_names" in self.param_groups[0]):
+            raise ValueError("all optimizer param groups should be with/without names: name the parameters of all groups or none")
+        for tensor in tensors:
+            _check_parameter(tensor)
+        known = {id(p) for group in self.param_groups for p in group["params"]}
+        if known.intersection(map(id, tensors)):
+            raise ValueError("some parameters appear in more than one parameter group")
+        if len({id(p) for p in tensors}) != len(tensors):
+            raise ValueError("a parameter appears twice in one parameter group: it would be updated twice in each step")
+        for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
+            param_group.setdefault(name, default)
+        self.check(param_group)
+        param_group["params"] = tensors
+        if names is not None:
+            param_group["param_names"] = names
+        self.param_groups.append(param_group)
+
+    # ------------------------------------------------------------------ what a step needs
+
+    def _evaluate(self, closure: Closure | None) -> Any:
+        if closure is None:
+            return None
+        with autograd.enable_grad():
+            return closure()
+
+    def _gradients(self, group: dict[str, Any]) -> Iterator[tuple[Tensor, Any, dict[str, Any]]]:
+        """(parameter, raw gradient, state) for each parameter of a group that has a gradient."""
+        for p in group["params"]:
+            gradient = p.grad
+            if gradient is None:
+                continue
+            if gradient.array.shape != p.array.shape:
+                raise RuntimeError(
+                    f"a parameter of shape {list(p.shape)} has a gradient of shape {list(gradient.shape)}: "
+                    f"its data was replaced after backward; call zero_grad() first"
+                )
+            yield p, gradient.array, self.state[p]
+
+    # ------------------------------------------------------------------ saving
+
+    def state_dict(self) -> dict[str, Any]:
+        """{"state": {index: state}, "param_groups": [options]}; the parameters are numbered through all groups in order.
+
+        The tensors are the optimizer's own, not copies: later steps write into them.
+        """
+        index = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        groups = []
+        for group in self.param_groups:
+            packed = {name: value for name, value in group.items() if name != "params"}
+            packed["params"] = [index[id(p)] for p in group["params"]]
+            groups.append(packed)
+        state = {index.get(id(key), key) if isinstance(key, Tensor) else key: value for key, value in self.state.items()}
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave, for the same parameters in the same order.
+
+        State is copied, moved to the device of its parameter and cast to its dtype, step counts excepted. Options of the
+        saved groups replace the present ones; an option the saved groups lack takes its default. Raises ValueError if
+        the number of groups, or of parameters in one, differs.
+        """
+        saved = state_dict["param_groups"]
+        if len(saved) != len(self.param_groups):
+            raise ValueError(
+                f"loaded state dict has a different number of parameter groups: {len(saved)}, the optimizer has "
+                f"{len(self.param_groups)}"
+            )
+        for i, (new, group) in enumerate(zip(saved, self.param_groups, strict=True)):
+            if len(new["params"]) != len(group["params"]):
+                raise ValueError(
+                    f"loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
+                    f"group {i} has {len(new['params'])} parameters, the optimizer's {len(group['params'])}"
+                )
+        parameter = {}
+        groups = []
+        for new, group in zip(saved, self.param_groups, strict=True):
+            parameter.update(zip(new["params"], group["params"], strict=True))
+            names = {"param_names": group["param_names"]} if "param_names" in group else {}
+            groups.append({**self.defaults, **names, **new, "params": group["params"]})
+        state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        for key, value in state_dict["state"].items():
+            state[parameter.get(key, key)] = _fitted(value, parameter[key]) if key in parameter else value
+        self.state, self.param_groups = state, groups
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget_hooks()
+
+    # ------------------------------------------------------------------ hooks and printing
+
+    def register_step_pre_hook(self, hook: Callable) -> HookHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step; it may return new (args, kwargs)."""
+        return HookHandle(self._step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable) -> HookHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step."""
+        return HookHandle(self._step_post_hooks, hook)
+
+    def __repr__(self) -> str:
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+            lines.append("")
+        return f"{type(self).__name__} (\n" + "\n".join(lines[:-1]) + "\n)"
+
+
+def _with_hooks(step: Callable) -> Callable:
+    @functools.wraps(step)
+    def step_with_hooks(*args: Any, **kwargs: Any) -> Any:
+        self = args[0]
+        for hook in tuple(self._step_pre_hooks.values()):
+            replaced = hook(self, args, kwargs)
+            if replaced is not None:
+                args, kwargs = replaced
+        result = step(*args, **kwargs)
+        self._opt_called = True
+        for hook in tuple(self._step_post_hooks.values()):
+            hook(self, args, kwargs)
+        return result
+
+    return step_with_hooks
+
+
+def _tensors_and_names(params: Any) -> tuple[list[Tensor], list[str] | None]:
+    if isinstance(params, Tensor):
+        return [params], None
+    if isinstance(params, (set, frozenset)):
+        raise TypeError(
+            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will "
+            "change between runs. Please use a list instead."
+        )
+    entries = list(params)
+    named = [isinstance(entry, tuple) for entry in entries]
+    if not any(named):
+        return entries, None
+    if not all(named):
+        raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+    return [tensor for _, tensor in entries], [name for name, _ in entries]
+
+
+def _check_parameter(tensor: Any) -> None:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(tensor).__name__}")
+    if not (tensor.is_leaf or tensor.retains_grad):
+        raise ValueError("can't optimize a non-leaf Tensor: optimize the leaf it was computed from, or detach() it")
+    if not getattr(tensor.array.flags, "writeable", True):
+        raise ValueError("can't optimize a Tensor on read-only memory (it wraps a read-only NumPy array): clone() it first")
+
+
+def _fitted(value: Any, parameter: Tensor, name: str = "") -> Any:
+    """A saved piece of state, copied, on the device and in the dtype of its parameter."""
+    if isinstance(value, dict):
+        return {key: _fitted(item, parameter, key) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_fitted(item, parameter) for item in value)
+    if name == "step":  # a count: at most 2048 of them fit into float16
+        return step_count(float(value))
+    if not isinstance(value, Tensor):
+        return value
+    dtype = parameter.dtype if parameter.dtype.is_floating_point else value.dtype
+    return value.detach().to(device=parameter.device, dtype=dtype, copy=True)
+
+
+# ---------------------------------------------------------------------- for the update functions
+
+
+def zeros_for(p: Tensor) -> Tensor:
+    """State of the shape, dtype and device of a parameter, with zeros."""
+    return from_raw(array_module(p.array).zeros_like(p.array))
+
+
+def step_count(start: float = 0.0) -> Tensor:
+    """The number of steps a parameter has taken, as a 0-d float32 tensor on the host, where it is read without waiting."""
+    return creation.full((), start, dtype=dtypes.float32, device="cpu")
+
+
+def advance(step: Tensor) -> int:
+    """Add one to a step count; the new number."""
+    count = int(step.array.item()) + 1
+    step.array[...] = count
+    return count
+
+
+def number(value: Any) -> Any:
+    """An option as a Python number: a learning rate, say, may be a tensor of one element."""
+    return value.item() if isinstance(value, Tensor) else value
+
+
+def write(update: Callable, p: Tensor, grad: Any, *state: Tensor | None, **options: Any) -> None:
+    """Call `update(param, grad, *state, **options)` on raw arrays; it writes into `param` and `state`.
+
+    16-bit parameters and their state are widened to float32 for the update and rounded once after it.
+    """
+    arrays = [p.array, grad, *(None if s is None else fitting(s, p) for s in state)]
+    if p.array.dtype.itemsize > 2:
+        update(*arrays, **options)
+    else:
+        wide = [None if a is None else a.astype("float32") for a in arrays]
+        update(*wide, **options)
+        for i, array in enumerate(arrays):
+            if i != 1 and array is not None:
+                array[...] = wide[i].astype(array.dtype)
+    p.bump_version()
+
+
+def fitting(state: Tensor, p: Tensor) -> Any:
+    """The raw array of a piece of state, which has the shape of its parameter."""
+    if state.array.shape != p.array.shape:
+        raise RuntimeError(
+            f"the optimizer holds state of shape {list(state.shape)} for a parameter of shape {list(p.shape)}: the loaded "
+            f"state dict belongs to other parameters, or the parameter's data was replaced"
+        )
+    return state.array
+
+
+# ---------------------------------------------------------------------- checks of options
+
+
+def check_at_least_zero(options: dict[str, Any], **titles: str) -> None:
+    """ValueError unless each named option is a number from 0 up: check_at_least_zero(options, lr="learning rate")."""
+    for name, title in titles.items():
+        value = options[name]
+        if value is required:
+            continue
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ValueError(f"Tensor {name} must be 1-element, got shape {list(value.shape)}")
+        try:
+            valid = number(value) >= 0
+        except TypeError:
+            raise TypeError(f"{name} must be a number, got {type(value).__name__}: {value!r}") from None
+        if not valid:
+            raise ValueError(f"Invalid {title}: {value}")
+
+
+def refuse_differentiable(options: dict[str, Any]) -> None:
+    if options["differentiable"]:
+        raise NotImplementedError("differentiable=True is not supported: steps write into the parameters and are not recorded")

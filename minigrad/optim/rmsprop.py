@@ -1,0 +1,115 @@
+"""RMSprop: Adagrad that forgets."""
+
+from typing import Any
+
+from minigrad.backend import kernels_of
+from minigrad.optim.optimizer import (
+    Closure,
+    Optimizer,
+    Params,
+    advance,
+    check_at_least_zero,
+    number,
+    refuse_differentiable,
+    step_count,
+    write,
+    zeros_for,
+)
+from minigrad.tensor import Tensor
+
+
+def rmsprop_update(
+    param: Any,
+    grad: Any,
+    square_avg: Any,
+    grad_avg: Any,
+    momentum_buffer: Any,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+) -> None:
+    """One step for one parameter; writes into `param` and the state (`grad_avg`, `momentum_buffer`: None if not used)."""
+    g = -grad if maximize else grad
+    if weight_decay:
+        g = g + weight_decay * param
+    square_avg *= alpha
+    square_avg += (1 - alpha) * g * g
+    if grad_avg is None:
+        denominator = kernels_of(square_avg).sqrt(square_avg)
+    else:
+        grad_avg += (1 - alpha) * (g - grad_avg)
+        denominator = kernels_of(square_avg).sqrt(square_avg - grad_avg * grad_avg)  # the standard deviation of g
+    denominator += eps
+    if momentum:
+        momentum_buffer *= momentum
+        momentum_buffer += g / denominator
+        param -= lr * momentum_buffer
+    else:
+        param -= lr * g / denominator
+
+
+class RMSprop(Optimizer):
+    r"""RMSprop: the gradient divided by a running root mean square of itself.
+
+        v_t = alpha v_{t-1} + (1 - alpha) g_t^2          u_t = g_t / (sqrt(v_t) + eps)
+        p <- p - lr u_t                                  with momentum m:  b_t = m b_{t-1} + u_t,  p <- p - lr b_t
+
+    with g the gradient plus `weight_decay` p. `centered` divides by the standard deviation, v_t less the square of the
+    running mean of g, instead. `foreach` and `capturable` are accepted and change nothing.
+
+    Hinton, "Neural networks for machine learning", lecture 6e (2012); centered: Graves, "Generating sequences with
+    recurrent neural networks" (2013), where eps stands inside the root.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float | Tensor = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ):
+        defaults = {
+            "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered, "weight_decay": weight_decay,
+            "capturable": capturable, "foreach": foreach, "maximize": maximize, "differentiable": differentiable,
+        }  # fmt: skip
+        super().__init__(params, defaults)
+
+    def check(self, options: dict[str, Any]) -> None:
+        refuse_differentiable(options)
+        check_at_least_zero(
+            options,
+            lr="learning rate",
+            eps="epsilon value",
+            momentum="momentum value",
+            weight_decay="weight_decay value",
+            alpha="alpha value",
+        )
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Update every parameter that has a gradient; returns what `closure` returns."""
+        loss = self._evaluate(closure)
+        for group in self.param_groups:
+            options = {name: number(group[name]) for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")}
+            for p, grad, state in self._gradients(group):
+                if not state:
+                    state["step"] = step_count()
+                    state["square_avg"] = zeros_for(p)
+                if group["momentum"] and "momentum_buffer" not in state:
+                    state["momentum_buffer"] = zeros_for(p)
+                if group["centered"] and "grad_avg" not in state:
+                    state["grad_avg"] = zeros_for(p)
+                advance(state["step"])
+                averages = state["square_avg"], state.get("grad_avg"), state.get("momentum_buffer")
+                write(rmsprop_update, p, grad, *averages, **options)
+        return loss

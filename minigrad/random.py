@@ -1,0 +1,290 @@
+"""Random tensors: `rand`, `randn`, `randint`, ... and the default generator that they draw from.
+
+The numbers are PyTorch's for the same seed and the same order of calls; the rules are written in `generator.py`. They
+are drawn on the host and then moved to the device, so a run on a GPU starts from the same numbers as one on the CPU.
+All functions take `generator=` to draw from another stream. `pin_memory` and `memory_format` are accepted and have no
+effect. Sizes are given as numbers or as one sequence: `rand(2, 3)`, `rand((2, 3))`, `rand(size=(2, 3))`.
+"""
+
+import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minigrad import backend
+from minigrad.dtype import is_floating, to_numpy_dtype
+from minigrad.generator import Generator, laid_out_like
+
+default_generator = Generator()
+default_generator.seed()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Start the default generator's stream of `seed`; the same seed gives the same run. Returns the generator."""
+    return default_generator.manual_seed(int(seed))
+
+
+def seed() -> int:
+    """Start the default generator with a seed from the operating system, and return that seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed that the default generator was started with."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Any:
+    """The state of the default generator, a Tensor of 5056 bytes (`Generator.get_state`)."""
+    return _tensor(default_generator.get_state(), "cpu", False)
+
+
+def set_rng_state(state: Any) -> None:
+    """Put the default generator into a state of `get_rng_state`."""
+    default_generator.set_state(state)
+
+
+@contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cuda") -> Iterator[None]:
+    """Inside the `with` block draws go on as usual; after it the default generator is where it was before.
+
+    There is one generator for all devices, so `devices` and `device_type` have no effect.
+    """
+    state = default_generator.get_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            default_generator.set_state(state)
+
+
+def rand(
+    *sizes: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    out: None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Any:
+    """Uniform on [0, 1)."""
+    shape, draw = _shape("rand", sizes, size), _source("rand", generator, out)
+    return _tensor(draw.uniform(shape, dtype=to_numpy_dtype(dtype)), device, requires_grad)
+
+
+def randn(
+    *sizes: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    out: None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Any:
+    """Normal with mean 0 and variance 1."""
+    shape, draw = _shape("randn", sizes, size), _source("randn", generator, out)
+    return _tensor(draw.normal(shape, dtype=to_numpy_dtype(dtype)), device, requires_grad)
+
+
+def randint(
+    *args: Any,
+    low: Any = None,
+    high: Any = None,
+    size: Any = None,
+    generator: Generator | None = None,
+    out: None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Any:
+    """`randint(high, size)` or `randint(low, high, size)`: integers from low (0) to high - 1; int64 by default."""
+    positional = list(args)
+    if size is None and positional:
+        size = positional.pop()
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"randint takes its size as a tuple, such as randint(0, 10, (2, 3)); got {size!r}")
+    low, high = _bounds("randint", positional, low, high)
+    values = _source("randint", generator, out).randint(low, high, _shape("randint", (), size), _or_int64(dtype))
+    return _tensor(values, device, requires_grad)
+
+
+def randperm(
+    n: int,
+    *,
+    generator: Generator | None = None,
+    out: None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Any:
+    """A permutation of 0 .. n - 1; int64 by default."""
+    draw = _source("randperm", generator, out)
+    return _tensor(draw.randperm(operator.index(n), _or_int64(dtype)), device, requires_grad)
+
+
+def rand_like(
+    input: Any,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Any:
+    """Uniform on [0, 1); shape as `input`, and dtype and device too unless others are given."""
+    draw = _source("rand_like", generator, None)
+    values = draw.uniform(input.array.size, dtype=_dtype_like(input, dtype))
+    return _tensor(laid_out_like(input.array, values), _device_like(input, device), requires_grad)
+
+
+def randn_like(
+    input: Any,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Any:
+    """Normal with mean 0 and variance 1; shape as `input`, and dtype and device too unless others are given."""
+    draw, array = _source("randn_like", generator, None), input.array
+    values = draw.normal(array.size, dtype=_dtype_like(input, dtype), contiguous=array.flags.c_contiguous)
+    return _tensor(laid_out_like(array, values), _device_like(input, device), requires_grad)
+
+
+def randint_like(
+    input: Any,
+    *args: Any,
+    low: Any = None,
+    high: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Any:
+    """`randint_like(input, high)` or `(input, low, high)`: integers, with the shape, dtype and device of `input`."""
+    low, high = _bounds("randint_like", list(args), low, high)
+    draw = _source("randint_like", generator, None)
+    values = draw.randint(low, high, input.array.size, _dtype_like(input, dtype))
+    return _tensor(laid_out_like(input.array, values), _device_like(input, device), requires_grad)
+
+
+def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None, out: None = None) -> Any:
+    """1 with the probability that `input` holds at that place (or `p` everywhere), else 0; dtype as `input`'s."""
+    draw, array = _source("bernoulli", generator, out), input.array
+    values = draw.bernoulli(backend.to_host(array) if p is None else float(p), array.shape, array.dtype)
+    return _tensor(values, input.device, False)
+
+
+def multinomial(
+    input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None, out: None = None
+) -> Any:
+    """Category indices drawn by the weights in `input`, (C,) -> (num_samples,) or (N, C) -> (N, num_samples), int64.
+
+    The rows need not sum to one. RuntimeError for weights that are negative, not finite or all zero, and for more
+    samples than categories without replacement.
+    """
+    draw = _source("multinomial", generator, out)
+    return _tensor(draw.multinomial(backend.to_host(input.array), num_samples, replacement), input.device, False)
+
+
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    out: None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Any:
+    """`normal(mean, std, size)` for two numbers, `normal(mean, std)` where one or both are Tensors, which broadcast."""
+    draw = _source("normal", generator, out)
+    like = next((x for x in (mean, std) if hasattr(x, "array")), None)
+    if like is None:
+        if size is None:
+            raise TypeError("normal with two numbers needs a size: normal(0.0, 1.0, (2, 3))")
+        return _tensor(draw.normal(_shape("normal", (), size), mean, std, to_numpy_dtype(dtype)), device, requires_grad)
+    if size is not None or dtype is not None or device is not None:
+        raise TypeError("normal takes size, dtype and device from its Tensors; leave them out, or pass two numbers")
+    middle: Any = backend.to_host(mean.array) if hasattr(mean, "array") else mean
+    spread: Any = backend.to_host(std.array) if hasattr(std, "array") else std
+    raw, shape = like.array.dtype, np.broadcast_shapes(np.shape(middle), np.shape(spread))
+    if hasattr(std, "array"):
+        if not np.all(spread >= 0):
+            raise RuntimeError("normal expects all elements of std >= 0; some are negative or nan")
+        values = draw.normal(shape, dtype=raw) * spread + middle
+    else:
+        values = draw.normal(shape, std=spread, dtype=raw) + middle
+    return _tensor(np.asarray(values).astype(raw, copy=False), like.device, requires_grad)
+
+
+def _tensor(values: np.ndarray, device: Any, requires_grad: bool) -> Any:
+    from minigrad.tensor import from_array  # tensor.py imports this module
+
+    if requires_grad and not is_floating(values.dtype):
+        raise RuntimeError(f"only floating-point tensors can require gradients, and this one is {values.dtype}")
+    return from_array(values, device=device, requires_grad=requires_grad)
+
+
+def _source(name: str, generator: Generator | None, out: None) -> Generator:
+    if out is not None:
+        raise NotImplementedError(f"{name} has no out=; write x.copy_({name}(...)) or x = {name}(...)")
+    if not (generator is None or isinstance(generator, Generator)):
+        raise TypeError(f"{name} expects generator to be a minigrad.Generator, got {type(generator).__name__}")
+    return default_generator if generator is None else generator
+
+
+def _shape(name: str, sizes: tuple, size: Any) -> tuple[int, ...]:
+    if size is None:
+        if not sizes:
+            raise TypeError(f"{name} needs a size, such as {name}(2, 3) or {name}((2, 3))")
+        size = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    elif sizes:
+        raise TypeError(f"{name} was given its size twice, as {sizes} and as size={size}")
+    try:
+        shape = tuple(operator.index(n) for n in (size if isinstance(size, (tuple, list)) else (size,)))
+    except TypeError:
+        raise TypeError(f"{name} expects sizes that are integers, got {size!r}") from None
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"{name}: trying to create a tensor with a negative dimension, shape {list(shape)}")
+    return shape
+
+
+def _bounds(name: str, positional: list, low: Any, high: Any) -> tuple[int, int]:
+    if len(positional) == 1 and high is None:
+        high = positional.pop()
+    elif positional and low is None:
+        low = positional.pop(0)
+        if positional and high is None:
+            high = positional.pop()
+    try:
+        if positional or high is None:
+            raise TypeError
+        return operator.index(0 if low is None else low), operator.index(high)
+    except TypeError:
+        raise TypeError(f"{name} takes integers: one, high, or two, low and high; got {low!r} and {high!r}") from None
+
+
+def _or_int64(dtype: Any) -> np.dtype:
+    return np.dtype(np.int64) if dtype is None else to_numpy_dtype(dtype)
+
+
+def _dtype_like(input: Any, dtype: Any) -> np.dtype:
+    return input.array.dtype if dtype is None else to_numpy_dtype(dtype)
+
+
+def _device_like(input: Any, device: Any) -> Any:
+    return input.device if device is None else device
