@@ -1211,14 +1211,21 @@ class Tensor:
 
     def random_(self, from_: Any = None, to: Any = None, *, generator: Any = None) -> "Tensor":
         """Uniform integers in [from_, to); with one bound [0, from_); with none, PyTorch's range for the dtype."""
-        low, high = (0, from_) if to is None else (from_, to)
+        low, high = (0, from_) if to is None else (from_, to)  # (None, None): the whole range
         return self._drawn("random_integers", generator, low=low, high=high)
 
     def _drawn(self, kind: str, generator: Any, **parameters: Any) -> "Tensor":
+        """Fill with random numbers, in the order of memory, as PyTorch does."""
         from minigrad import random
 
         draw = getattr(generator or random.default_generator, kind)
-        values = draw(shape=self.array.shape, dtype=self.array.dtype, **parameters)
+        in_order = self.array.flags.c_contiguous
+        if kind == "normal":
+            parameters["contiguous"] = in_order
+        per_entry = isinstance(parameters.get("p"), np.ndarray)
+        values = draw(shape=self.array.shape if in_order or per_entry else self.array.size, dtype=self.array.dtype, **parameters)
+        if not (in_order or per_entry):
+            values = random.laid_out_like(self.array, values)
         inplace.refuse_leaf(self)
         fresh = from_array(values, self.device)
         if self.requires_grad and autograd.mode.enabled:

@@ -9,22 +9,20 @@ from typing import Any
 
 from minigrad.backend import array_module
 from minigrad.kernels.common_nn import (
-    add_rows,
-    gelu,
-    gelu_grad,
-    log_softmax,
-    log_softmax_backward,
-    sigmoid,
-    softmax,
-    softmax_backward,
+    add_rows as add_rows,
+    gelu as gelu,
+    gelu_grad as gelu_grad,
+    log_softmax as log_softmax,
+    log_softmax_backward as log_softmax_backward,
+    one_hot as one_hot,
+    sigmoid as sigmoid,
+    softmax as softmax,
+    softmax_backward as softmax_backward,
+    softplus as softplus,
+    take_rows as take_rows,
 )
-from minigrad.kernels.optim_reference import adam_update
-from minigrad.kernels.special import erf
-
-__all__ = [
-    "adam_update", "add_rows", "erf", "gelu", "gelu_grad", "log_softmax", "log_softmax_backward", "sigmoid", "softmax",
-    "softmax_backward", "supports",
-]  # fmt: skip
+from minigrad.kernels.optim_reference import adam_update as adam_update
+from minigrad.kernels.special import erf as erf
 
 
 def supports(op_name: str, arrays: list) -> bool:

@@ -154,9 +154,11 @@ class MultiheadAttention(Module):
 
 
 def additive_mask(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
-    """A boolean mask as numbers to add to scores: -inf where True (forbidden), 0 elsewhere. Floating masks stay."""
-    if mask is None or mask.is_floating_point():
-        return mask
+    """A boolean mask as numbers to add to scores: -inf where True (forbidden), 0 elsewhere."""
+    if mask is None:
+        return None
+    if mask.is_floating_point():
+        return mask.to(like.dtype)
     if mask.array.dtype != bool:
         raise AssertionError(f"only bool and floating types of {name} are supported, got {mask.dtype}")
     return creation.zeros(mask.shape, dtype=like.dtype, device=like.device).masked_fill(mask, -math.inf)

@@ -13,8 +13,8 @@ class Embedding(Module):
     """Row i of the weight (num_embeddings, embedding_dim) for every index i: (...) integers -> (..., embedding_dim).
 
     The weight starts normal with mean 0 and variance 1. The row `padding_idx` starts as zeros and gets no gradient.
-    Raises IndexError for an index outside the table. `max_norm`, which would rewrite the weight during forward, is
-    refused with NotImplementedError, as is `sparse=True`.
+    Raises IndexError for an index outside the table. `max_norm`, which would rewrite the weight during forward,
+    `scale_grad_by_freq` and `sparse` are refused with NotImplementedError.
     """
 
     def __init__(
@@ -23,10 +23,10 @@ class Embedding(Module):
         _freeze: bool = False, device: Any = None, dtype: Any = None,
     ):  # fmt: skip
         super().__init__()
-        if max_norm is not None:
-            raise NotImplementedError("Embedding(max_norm=...) is not supported: renormalise weight under no_grad() instead")
-        if sparse:
-            raise NotImplementedError("Embedding(sparse=True) is not supported: there are no sparse tensors")
+        refused = {"max_norm": max_norm is not None, "scale_grad_by_freq": scale_grad_by_freq, "sparse": sparse}
+        if any(refused.values()):
+            names = ", ".join(name for name, given in refused.items() if given)
+            raise NotImplementedError(f"Embedding does not support {names}; leave it at its default")
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise AssertionError(
@@ -34,7 +34,6 @@ class Embedding(Module):
                 )
             padding_idx %= num_embeddings
         self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
-        self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse = None, norm_type, scale_grad_by_freq, False
         if _weight is None:
             empty = creation.empty((num_embeddings, embedding_dim), device=device, dtype=dtype)
             self.weight = Parameter(empty, requires_grad=not _freeze)
@@ -67,14 +66,8 @@ class Embedding(Module):
                 self.weight[self.padding_idx] = 0
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx, scale_grad_by_freq=self.scale_grad_by_freq)
+        return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        if self.padding_idx is not None:
-            text += f", padding_idx={self.padding_idx}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq:
-            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
-        return text
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"

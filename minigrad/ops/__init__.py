@@ -1,5 +1,30 @@
 """The ops, one file a family: each is a forward, a vjp rule and a docstring with its formula."""
 
+from minigrad.op import identity as identity
+from minigrad.ops.activation import (
+    elu as elu,
+    gelu as gelu,
+    gelu_grad as gelu_grad,
+    gelu_tanh as gelu_tanh,
+    hardsigmoid as hardsigmoid,
+    hardswish as hardswish,
+    hardtanh as hardtanh,
+    leaky_relu as leaky_relu,
+    logsigmoid as logsigmoid,
+    mish as mish,
+    prelu as prelu,
+    relu as relu,
+    silu as silu,
+    softplus as softplus,
+    threshold as threshold,
+)
+from minigrad.ops.attention import (
+    attention as attention,
+    attention_reference as attention_reference,
+    hide_future as hide_future,
+    masked_attention as masked_attention,
+    softmax_or_zeros as softmax_or_zeros,
+)
 from minigrad.ops.elementwise import (
     abs as abs,
     acos as acos,
@@ -115,6 +140,32 @@ from minigrad.ops.linalg import (
     scaled_sum as scaled_sum,
     tensordot as tensordot,
 )
+from minigrad.ops.loss import (
+    bce as bce,
+    cross_entropy as cross_entropy,
+    cross_entropy_reference as cross_entropy_reference,
+    gaussian_nll as gaussian_nll,
+    huber as huber,
+    kl as kl,
+    nll as nll,
+    poisson_nll as poisson_nll,
+)
+from minigrad.ops.nn import (
+    add_into_rows as add_into_rows,
+    dropout as dropout,
+    embedding as embedding,
+    layer_norm as layer_norm,
+    layer_norm_reference as layer_norm_reference,
+    linear as linear,
+    log_softmax as log_softmax,
+    log_softmax_backward as log_softmax_backward,
+    needs_floating as needs_floating,
+    one_hot as one_hot,
+    rms_norm as rms_norm,
+    rms_norm_reference as rms_norm_reference,
+    softmax as softmax,
+    softmax_backward as softmax_backward,
+)
 from minigrad.ops.reduce import (
     all as all,
     amax as amax,
@@ -178,4 +229,3 @@ from minigrad.ops.transfer import (
     move as move,
     move_to as move_to,
 )
-from minigrad.op import identity as identity

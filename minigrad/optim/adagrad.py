@@ -93,6 +93,7 @@ class Adagrad(Optimizer):
         loss = self._evaluate(closure)
         for group in self.param_groups:
             options = {name: number(group[name]) for name in ("lr", "lr_decay", "weight_decay", "eps", "maximize")}
-            for p, grad, state in self._gradients(group):
+            for p, grad in self._gradients(group):
+                state = self.state[p]
                 write(adagrad_update, p, grad, state["sum"], step=advance(state["step"]), **options)
         return loss

@@ -87,7 +87,8 @@ class Adam(Optimizer):
             "maximize": group["maximize"], "amsgrad": amsgrad,
         }  # fmt: skip
         batches: dict[type, _Batch] = {}  # by kind of array, since a kernel call has one device: nearly always just one
-        for p, grad, state in self._gradients(group):
+        for p, grad in self._gradients(group):
+            state = self.state[p]
             if not state:
                 state["step"] = step_count()
                 state["exp_avg"] = zeros_for(p)

@@ -127,8 +127,8 @@ class Optimizer:
         with autograd.enable_grad():
             return closure()
 
-    def _gradients(self, group: dict[str, Any]) -> Iterator[tuple[Tensor, Any, dict[str, Any]]]:
-        """(parameter, raw gradient, state) for each parameter of a group that has a gradient."""
+    def _gradients(self, group: dict[str, Any]) -> Iterator[tuple[Tensor, Any]]:
+        """(parameter, raw gradient) for each parameter of a group that has a gradient."""
         for p in group["params"]:
             gradient = p.grad
             if gradient is None:
@@ -138,7 +138,7 @@ class Optimizer:
                     f"a parameter of shape {list(p.shape)} has a gradient of shape {list(gradient.shape)}: "
                     f"its data was replaced after backward; call zero_grad() first"
                 )
-            yield p, gradient.array, self.state[p]
+            yield p, gradient.array
 
     # ------------------------------------------------------------------ saving
 

@@ -101,7 +101,8 @@ class RMSprop(Optimizer):
         loss = self._evaluate(closure)
         for group in self.param_groups:
             options = {name: number(group[name]) for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")}
-            for p, grad, state in self._gradients(group):
+            for p, grad in self._gradients(group):
+                state = self.state[p]
                 if not state:
                     state["step"] = step_count()
                     state["square_avg"] = zeros_for(p)

@@ -87,10 +87,11 @@ class SGD(Optimizer):
         loss = self._evaluate(closure)
         for group in self.param_groups:
             options = {name: number(group[name]) for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")}
-            for p, grad, state in self._gradients(group):
-                buffer = state.get("momentum_buffer")
-                first = buffer is None
-                if first and options["momentum"]:
-                    buffer = state["momentum_buffer"] = zeros_for(p)
+            for p, grad in self._gradients(group):
+                buffer, first = None, False
+                if options["momentum"]:
+                    state = self.state[p]
+                    first = state.get("momentum_buffer") is None  # also where a state dict of PyTorch's says None
+                    buffer = state["momentum_buffer"] = zeros_for(p) if first else state["momentum_buffer"]
                 write(sgd_update, p, grad, buffer, first=first, **options)
         return loss

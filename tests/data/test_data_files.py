@@ -161,6 +161,8 @@ def test_a_download_of_something_else_keeps_nothing(folder, source, tmp_path, se
 
 def test_an_endless_answer_is_cut_off(folder, source, monkeypatch):
     class Endless:
+        reads = 0
+
         def __enter__(self):
             return self
 
@@ -168,6 +170,8 @@ def test_an_endless_answer_is_cut_off(folder, source, monkeypatch):
             return None
 
         def read(self, size):
+            self.reads += 1
+            assert self.reads < 5
             return bytes(size)
 
     monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: Endless())

@@ -59,7 +59,7 @@ def test_no_paragraph_comes_twice_and_none_is_lost():
 def test_copies_stay_in_the_shortest_topic(monkeypatch):
     whole = "Loops\n=====\n\nA loop.\n\nThe while statement\n-------------------\n\nIt  loops\nlong.\n"
     part = "The while statement\n*******************\n\nIt loops long.\n"
-    _topics(monkeypatch, {"loops": whole, "while": part, "empty": "\n", "copy": part + "\n\n"})
+    _topics(monkeypatch, {"all loops": whole, "while": part, "empty": "\n", "copy": part + "\n\n"})
     assert sorted(python_docs().split(TOPIC_BREAK)) == ["Loops\n=====\n\nA loop.", part.strip("\n")]
 
 

@@ -1,13 +1,13 @@
 """The CPU's kernels: common's primitives, the hot ones compiled by Numba, and the fused kernels besides.
 
 This file is the front: it decides, call by call, whether a compiled kernel takes the arrays at hand. The kernels take
-float32; every other dtype, and everything where Numba is missing or MINIGRAD_NUMBA=0, goes to `common` (primitives) or is
-declined by `supports` (fused kernels). Numba is imported at the first call that wants it, as that takes longer than all
-of minigrad.
+float32; every other dtype, and everything where Numba is missing or MINIGRAD_NUMBA=0, goes to `common` (primitives) or
+is declined by `supports` (fused kernels). Numba is imported at the first call that wants it, as that takes longer than
+all of minigrad.
 
-Reading order: rows.py (the simplest kernels), activations.py, scatter.py, optim.py, then intrinsics.py and tiles.py (how
-loops become vector code) and attention.py, which uses them all. All kernels run in the calling thread: beside NumPy's
-BLAS threads, a second pool of threads costs more than it gains (8 ms for each hand-over, measured).
+Reading order: rows.py (the simplest kernels), activations.py, scatter.py, optim.py, then intrinsics.py and tiles.py
+(how loops become vector code) and attention.py, which uses them all. All kernels run in the calling thread: beside
+NumPy's BLAS threads, a second pool of threads costs more than it gains (8 ms for each hand-over, measured).
 """
 
 import functools
@@ -41,7 +41,8 @@ def __dir__() -> list[str]:
 
 @functools.cache
 def _common() -> ModuleType:
-    from minigrad.kernels import common                     # not above: common asks backend.py, which lists this package
+    from minigrad.kernels import common  # not above: common asks backend.py, which lists this package
+
     return common
 
 
@@ -56,9 +57,13 @@ def compiled() -> SimpleNamespace | None:
         if error.name != "numba":
             raise
         return None
-    except ImportError as error:                            # installed, but it does not fit this Python or NumPy
-        warnings.warn(f"Numba is installed but cannot be imported ({error}): minigrad runs its slower NumPy definitions. "
-                      "Set MINIGRAD_NUMBA=0 to say that this is intended.", RuntimeWarning, stacklevel=3)
+    except ImportError as error:  # installed, but it does not fit this Python or NumPy
+        warnings.warn(
+            f"Numba is installed but cannot be imported ({error}): minigrad runs its slower NumPy definitions. "
+            "Set MINIGRAD_NUMBA=0 to say that this is intended.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
         return None
     return SimpleNamespace(activations=activations, attention=attention, optim=optim, rows=rows, scatter=scatter)
 
@@ -177,20 +182,16 @@ def rms_norm_bwd(dy: Any, x: Any, weight: Any, rstd: Any, needs: Sequence[bool])
     return compiled().rows.rms_norm_bwd(dy, x, weight, rstd, needs)
 
 
-def cross_entropy_fwd(
-    logits: Any, target: Any, ignore_index: int, label_smoothing: float
-) -> tuple[Any, Any]:
+def cross_entropy_fwd(logits: Any, target: Any, ignore_index: int, label_smoothing: float) -> tuple[Any, Any]:
     """(loss, lse), a number each for a row of logits (N, C) with its label in target (N,).
 
-    lse = log sum exp(x); loss = (1 - e) (lse - x[target]) + e (lse - mean x), e the label smoothing (Szegedy et al. 2016);
-    0 in rows whose label is ignore_index. The other labels must be in [0, C): the caller has checked.
+    lse = log sum exp(x); loss = (1 - e) (lse - x[target]) + e (lse - mean x), e the label smoothing (Szegedy et al.
+    2016); 0 in rows whose label is ignore_index. The other labels must be in [0, C): the caller has checked.
     """
     return compiled().rows.cross_entropy_fwd(logits, target, ignore_index, label_smoothing)
 
 
-def cross_entropy_bwd(
-    dloss: Any, logits: Any, target: Any, lse: Any, ignore_index: int, label_smoothing: float
-) -> Any:
+def cross_entropy_bwd(dloss: Any, logits: Any, target: Any, lse: Any, ignore_index: int, label_smoothing: float) -> Any:
     """dlogits = dloss (exp(x - lse) - e / C - (1 - e) [column = target]), 0 in ignored rows."""
     return compiled().rows.cross_entropy_bwd(dloss, logits, target, lse, ignore_index, label_smoothing)
 

@@ -5,8 +5,8 @@ import numpy as np
 from minigrad.kernels.cpu import intrinsics
 from minigrad.kernels.cpu.intrinsics import exp, f4, inline, kernel, plain
 
-# Mills' ratio cdf(-x) / pdf(x), x >= 0, as t times a polynomial in t = 1 / (1 + 0.3 x): a minimax fit of our own, 1.3e-7
-# relative from 0 to 13.5, where cdf(-x) leaves the range of float32.
+# Mills' ratio cdf(-x) / pdf(x), x >= 0, as t times a polynomial in t = 1 / (1 + 0.3 x): a minimax fit of our own,
+# 1.3e-7 relative from 0 to 13.5, where cdf(-x) leaves the range of float32.
 _SCALE = f4(0.3)
 _M0, _M1, _M2, _M3 = f4(0.29985889792), f4(0.30279657245), f4(0.24975413084), f4(0.32453128695)
 _M4, _M5, _M6, _M7 = f4(-0.13885203004), f4(0.52189683914), f4(-0.39673930407), f4(0.09006755799)

@@ -6,7 +6,8 @@ The forward pass goes through the queries a few rows at a time and keeps, beside
 log of the sum of the exponentials of the row's scores (Rabe & Staats 2021). From it the backward pass recomputes the
 probabilities tile by tile, P = exp(scale q k^T - lse), instead of storing them (Dao et al. 2022, FlashAttention):
 
-    dv = P^T dout      dP = dout v^T      dS = P (dP - delta), delta = sum_v dout out      dq = scale dS k      dk = scale dS^T q
+    dv = P^T dout      dP = dout v^T      dS = P (dP - delta), delta = sum over V of dout out
+    dq = scale dS k    dk = scale dS^T q
 
 Under a causal mask the query i sees the keys 0 .. i (top-left aligned, as PyTorch's is_causal), and tiles that are
 masked wholly are never computed.
@@ -15,26 +16,32 @@ A head is read through its strides out of whatever buffer it lives in, such as t
 q, k and v; within the kernel the keys and values of one head are copied once to rows padded to whole vectors.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import carray, types
 from numba.extending import intrinsic
 
-from minigrad.kernels.cpu.intrinsics import f4, inline, kernel
-from minigrad.kernels.cpu.tiles import LANES, ROWS, matmul, row_exponentials, row_gradients, row_maximum, transpose_block
+from minigrad.kernels.cpu.intrinsics import f4, inline, kernel, plain
+from minigrad.kernels.cpu.tiles import (
+    LANES,
+    matmul,
+    row_exponentials,
+    row_gradients,
+    row_maximum,
+    transpose_block,
+)
 
-STEP = LANES                                                # score rows are padded to a multiple of this
-FORWARD_ROWS = 16
-BACKWARD_ROWS = 16
-
+STEP = LANES  # score rows are padded to a multiple of this
+TILE_ROWS = 16
+TILE_ROWS = 16
 
 
 @intrinsic
 def _as_pointer(typing_context, address):
     """The float32 pointer at an integer address."""
+
     def generate(context, builder, signature, arguments):
         return builder.inttoptr(arguments[0], context.get_value_type(types.CPointer(types.float32)))
+
     return types.CPointer(types.float32)(types.int64), generate
 
 
@@ -64,17 +71,16 @@ def _write_rows(source, rows, columns, factor, address, row_stride):
 def _transpose(source, target):
     for r in range(0, source.shape[0], LANES):
         for c in range(0, source.shape[1], LANES):
-            transpose_block(source.ctypes.data + r * source.strides[0] + 4 * c, source.strides[0],
-                            target.ctypes.data + c * target.strides[0] + 4 * r, target.strides[0])
-
-
-@inline
-def _padded(n):
-    return (n + STEP - 1) // STEP * STEP
+            transpose_block(
+                source.ctypes.data + r * source.strides[0] + 4 * c,
+                source.strides[0],
+                target.ctypes.data + c * target.strides[0] + 4 * r,
+                target.strides[0],
+            )
 
 
 @kernel
-def _forward(operands, first, last, sizes, scale, causal, lse, q_rows, k_rows, k_columns, v_rows, scores, output):
+def _forward(operands, first, last, sizes, scale, causal, lse, q_rows, k_rows, k_columns, v_rows, scores, sums, output):
     """Heads first .. last-1 of (batch, head) pairs. operands: q, k, v, out; sizes: heads, T, S, K, V."""
     heads, queries, keys, width_k, width_v = sizes
     one = f4(1.0)
@@ -84,30 +90,71 @@ def _forward(operands, first, last, sizes, scale, causal, lse, q_rows, k_rows, k
         _read_rows(_head(operands, 1, batch, head), operands[1, 3], keys, width_k, one, k_rows)
         _read_rows(_head(operands, 2, batch, head), operands[2, 3], keys, width_v, one, v_rows)
         _transpose(k_rows, k_columns)
-        for start in range(0, queries, FORWARD_ROWS):
-            rows = min(FORWARD_ROWS, queries - start)
+        for start in range(0, queries, TILE_ROWS):
+            rows = min(TILE_ROWS, queries - start)
             visible = min(keys, start + rows) if causal else keys
-            padded = _padded(visible)
+            padded = (visible + LANES - 1) // LANES * LANES
             _read_rows(q + start * operands[0, 3], operands[0, 3], rows, width_k, scale, q_rows)
-            matmul(rows, padded, width_k, q_rows.ctypes.data, q_rows.strides[0], 4,
-                   k_columns.ctypes.data, k_columns.strides[0], scores.ctypes.data, scores.strides[0], 0)
+            matmul(
+                rows,
+                padded,
+                width_k,
+                q_rows.ctypes.data,
+                q_rows.strides[0],
+                4,
+                k_columns.ctypes.data,
+                k_columns.strides[0],
+                scores.ctypes.data,
+                scores.strides[0],
+                0,
+            )
             for r in range(rows):
                 seen = min(keys, start + r + 1) if causal else keys
                 row = scores.ctypes.data + r * scores.strides[0]
                 top = row_maximum(row, seen, padded)
                 total = row_exponentials(row, seen, padded, top)
                 lse[pair, start + r] = top + np.log(total)
-                q_rows[r, 0] = one / total                  # the row of q is used up
-            matmul(rows, output.shape[1], visible, scores.ctypes.data, scores.strides[0], 4,
-                   v_rows.ctypes.data, v_rows.strides[0], output.ctypes.data, output.strides[0], 0)
+                sums[r] = total
+            matmul(
+                rows,
+                output.shape[1],
+                visible,
+                scores.ctypes.data,
+                scores.strides[0],
+                4,
+                v_rows.ctypes.data,
+                v_rows.strides[0],
+                output.ctypes.data,
+                output.strides[0],
+                0,
+            )
             for r in range(rows):
-                _write_rows(output[r:r + 1], 1, width_v, q_rows[r, 0],
-                            out + (start + r) * operands[3, 3], operands[3, 3])
+                _write_rows(
+                    output[r : r + 1], 1, width_v, one / sums[r], out + (start + r) * operands[3, 3], operands[3, 3]
+                )
 
 
 @kernel
-def _backward(operands, first, last, sizes, scale, causal, lse, q_rows, k_rows, k_columns, v_rows, v_columns,
-              dout_rows, scores, dscores, dq_rows, dk_rows, dv_rows):
+def _backward(
+    operands,
+    first,
+    last,
+    sizes,
+    scale,
+    causal,
+    lse,
+    q_rows,
+    k_rows,
+    k_columns,
+    v_rows,
+    v_columns,
+    dout_rows,
+    scores,
+    dscores,
+    dq_rows,
+    dk_rows,
+    dv_rows,
+):
     """Heads first .. last-1 of (batch, head) pairs. operands: q, k, v, out, dout, dq, dk, dv; sizes as _forward's."""
     heads, queries, keys, width_k, width_v = sizes
     one = f4(1.0)
@@ -121,50 +168,106 @@ def _backward(operands, first, last, sizes, scale, causal, lse, q_rows, k_rows, 
         _transpose(v_rows, v_columns)
         dk_rows[:] = 0.0
         dv_rows[:] = 0.0
-        for start in range(0, queries, BACKWARD_ROWS):
-            rows = min(BACKWARD_ROWS, queries - start)
+        for start in range(0, queries, TILE_ROWS):
+            rows = min(TILE_ROWS, queries - start)
             visible = min(keys, start + rows) if causal else keys
-            padded = _padded(visible)
+            padded = (visible + LANES - 1) // LANES * LANES
             _read_rows(q + start * operands[0, 3], operands[0, 3], rows, width_k, scale, q_rows)
             _read_rows(dout + start * operands[4, 3], operands[4, 3], rows, width_v, one, dout_rows)
-            matmul(rows, padded, width_k, q_rows.ctypes.data, q_rows.strides[0], 4,
-                   k_columns.ctypes.data, k_columns.strides[0], scores.ctypes.data, scores.strides[0], 0)
-            matmul(rows, padded, width_v, dout_rows.ctypes.data, dout_rows.strides[0], 4,
-                   v_columns.ctypes.data, v_columns.strides[0], dscores.ctypes.data, dscores.strides[0], 0)
+            matmul(
+                rows,
+                padded,
+                width_k,
+                q_rows.ctypes.data,
+                q_rows.strides[0],
+                4,
+                k_columns.ctypes.data,
+                k_columns.strides[0],
+                scores.ctypes.data,
+                scores.strides[0],
+                0,
+            )
+            matmul(
+                rows,
+                padded,
+                width_v,
+                dout_rows.ctypes.data,
+                dout_rows.strides[0],
+                4,
+                v_columns.ctypes.data,
+                v_columns.strides[0],
+                dscores.ctypes.data,
+                dscores.strides[0],
+                0,
+            )
             for r in range(rows):
                 seen = min(keys, start + r + 1) if causal else keys
-                out_row = carray(_as_pointer(out + (start + r) * operands[3, 3]), (width_v,))
-                _score_gradients(scores[r], dscores[r], seen, padded, lse[pair, start + r], dout_rows[r], out_row)
-            matmul(rows, dq_rows.shape[1], visible, dscores.ctypes.data, dscores.strides[0], 4,
-                   k_rows.ctypes.data, k_rows.strides[0], dq_rows.ctypes.data, dq_rows.strides[0], 0)
+                out_row, dout_row = carray(_as_pointer(out + (start + r) * operands[3, 3]), (width_v,)), dout_rows[r]
+                delta = f4(0.0)
+                for c in range(width_v):
+                    delta += dout_row[c] * out_row[c]
+                row_gradients(
+                    scores.ctypes.data + r * scores.strides[0],
+                    dscores.ctypes.data + r * dscores.strides[0],
+                    seen,
+                    padded,
+                    lse[pair, start + r],
+                    delta,
+                )
+            matmul(
+                rows,
+                dq_rows.shape[1],
+                visible,
+                dscores.ctypes.data,
+                dscores.strides[0],
+                4,
+                k_rows.ctypes.data,
+                k_rows.strides[0],
+                dq_rows.ctypes.data,
+                dq_rows.strides[0],
+                0,
+            )
             _write_rows(dq_rows, rows, width_k, scale, dq + start * operands[5, 3], operands[5, 3])
-            matmul(visible, dk_rows.shape[1], rows, dscores.ctypes.data, 4, dscores.strides[0],
-                   q_rows.ctypes.data, q_rows.strides[0], dk_rows.ctypes.data, dk_rows.strides[0], 1)
-            matmul(visible, dv_rows.shape[1], rows, scores.ctypes.data, 4, scores.strides[0],
-                   dout_rows.ctypes.data, dout_rows.strides[0], dv_rows.ctypes.data, dv_rows.strides[0], 1)
+            matmul(
+                visible,
+                dk_rows.shape[1],
+                rows,
+                dscores.ctypes.data,
+                4,
+                dscores.strides[0],
+                q_rows.ctypes.data,
+                q_rows.strides[0],
+                dk_rows.ctypes.data,
+                dk_rows.strides[0],
+                1,
+            )
+            matmul(
+                visible,
+                dv_rows.shape[1],
+                rows,
+                scores.ctypes.data,
+                4,
+                scores.strides[0],
+                dout_rows.ctypes.data,
+                dout_rows.strides[0],
+                dv_rows.ctypes.data,
+                dv_rows.strides[0],
+                1,
+            )
         _write_rows(dk_rows, keys, width_k, one, _head(operands, 6, batch, head), operands[6, 3])
         _write_rows(dv_rows, keys, width_v, one, _head(operands, 7, batch, head), operands[7, 3])
-
-
-@inline
-def _score_gradients(row, drow, seen, padded, lse, dout, out):
-    """Scores to probabilities in `row`; in `drow` the gradient of the probabilities to that of the scores."""
-    delta = f4(0.0)
-    for c in range(out.size):
-        delta += dout[c] * out[c]
-    row_gradients(row.ctypes.data, drow.ctypes.data, seen, padded, lse, delta)
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # From arrays to addresses
 # --------------------------------------------------------------------------------------------------------------------
 def _four_axes(x: np.ndarray) -> np.ndarray:
-    """(..., T, K) as (B, H, T, K), a view where strides allow, with contiguous rows of float32."""
+    """(..., T, K) as (B, H, T, K) with contiguous rows: a view unless the strides forbid it."""
     if x.ndim == 3:
         x = x[:, None]
     elif x.ndim != 4:
         x = x.reshape(-1, 1, *x.shape[-2:])
-    if x.strides[-1] != 4 and x.shape[-1] > 1 or not x.flags.aligned:
+    if (x.strides[-1] != 4 and x.shape[-1] > 1) or not x.flags.aligned:
         x = np.array(x, order="C")
     return x
 
@@ -173,42 +276,98 @@ def _operands(*arrays: np.ndarray) -> np.ndarray:
     return np.array([(x.ctypes.data, *x.strides[:3]) for x in arrays], np.int64)
 
 
-def _up(n: int, multiple: int) -> int:
-    return -(-n // multiple) * multiple
+def _scratch(*shapes: tuple[int, ...]) -> list[np.ndarray]:
+    """Zeros: what pads a row to whole vectors is never written, and must not be a NaN."""
+    return [np.zeros(shape, np.float32) for shape in shapes]
 
 
-def attention_fwd(q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float, causal: bool) -> tuple[np.ndarray, np.ndarray]:
+def _wide(n: int) -> int:
+    return max(-(-n // LANES) * LANES, LANES)
+
+
+def attention_fwd(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float, causal: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """(out, lse); with no keys at all out is 0, as an empty sum, and lse -inf."""
     q4, k4, v4 = _four_axes(q), _four_axes(k), _four_axes(v)
     (b, h, t, width_k), s, width_v = q4.shape, k4.shape[2], v4.shape[3]
     out = np.empty((b, t, h, width_v), np.float32).swapaxes(1, 2)
-    lse = np.empty((b, h, t), np.float32)
+    lse = np.empty((b * h, t), np.float32)
     if s == 0:
-        out[...] = 0.0
-        lse[...] = -np.inf
-    elif out.size:
-        wide_k, wide_v, wide_s = max(_up(width_k, LANES), LANES), _up(width_v, LANES), _up(s, STEP)
-        _forward(_operands(q4, k4, v4, out), 0, b * h, (h, t, s, width_k, width_v), np.float32(scale), causal,
-                 lse.reshape(b * h, t), np.empty((FORWARD_ROWS, wide_k), np.float32), np.zeros((wide_s, wide_k), np.float32),
-                 np.empty((wide_k, wide_s + LANES), np.float32), np.zeros((wide_s, wide_v), np.float32),
-                 np.empty((FORWARD_ROWS, wide_s + LANES), np.float32), np.empty((FORWARD_ROWS, wide_v), np.float32))
+        out[...], lse[...] = 0.0, -np.inf
+    else:
+        wide_k, wide_v, wide_s = _wide(width_k), _wide(width_v), _wide(s)
+        q_rows, k_rows, k_columns, v_rows, scores, sums, output = _scratch(
+            (TILE_ROWS, wide_k),
+            (wide_s, wide_k),
+            (wide_k, wide_s + LANES),
+            (wide_s, wide_v),
+            (TILE_ROWS, wide_s + LANES),
+            (TILE_ROWS,),
+            (TILE_ROWS, wide_v),
+        )
+        _forward(
+            _operands(q4, k4, v4, out),
+            0,
+            b * h,
+            (h, t, s, width_k, width_v),
+            np.float32(scale),
+            bool(causal),
+            lse,
+            q_rows,
+            k_rows,
+            k_columns,
+            v_rows,
+            scores,
+            sums,
+            output,
+        )
     return out.reshape(*q.shape[:-1], width_v), lse.reshape(q.shape[:-1])
 
 
-def attention_bwd(dout, q, k, v, out, lse, scale, causal):
-    d4, q4, k4, v4, o4 = _four_axes(dout), _four_axes(q), _four_axes(k), _four_axes(v), _four_axes(out)
+def attention_bwd(
+    dout: np.ndarray,
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    out: np.ndarray,
+    lse: np.ndarray,
+    scale: float,
+    causal: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(dq, dk, dv); of q, k and v of one shape (B, H, T, K), views of one array (B, T, 3, H, K)."""
+    d4, q4, k4, v4, o4 = (_four_axes(x) for x in (dout, q, k, v, out))
     (b, h, t, width_k), s, width_v = q4.shape, k4.shape[2], v4.shape[3]
     if q4.shape == k4.shape == v4.shape:
         packed = np.empty((b, t, 3, h, width_k), np.float32)
         dq, dk, dv = (packed[:, :, i].swapaxes(1, 2) for i in range(3))
     else:
         dq, dk, dv = (np.empty(x.shape, np.float32) for x in (q4, k4, v4))
-    wide_k, wide_v, wide_s = max(_up(width_k, LANES), LANES), _up(width_v, LANES), _up(s, STEP)
-    rows = BACKWARD_ROWS
-    _backward(_operands(q4, k4, v4, o4, d4, dq, dk, dv), 0, b * h, (h, t, s, width_k, width_v), np.float32(scale), causal,
-              lse.reshape(b * h, t), np.zeros((rows, wide_k), np.float32), np.zeros((wide_s, wide_k), np.float32),
-              np.empty((wide_k, wide_s + LANES), np.float32), np.zeros((wide_s, wide_v), np.float32),
-              np.empty((wide_v, wide_s + LANES), np.float32), np.zeros((rows, wide_v), np.float32),
-              np.empty((rows, wide_s + LANES), np.float32), np.empty((rows, wide_s + LANES), np.float32),
-              np.empty((rows, wide_k), np.float32), np.empty((wide_s, wide_k), np.float32),
-              np.empty((wide_s, wide_v), np.float32))
+    wide_k, wide_v, wide_s = _wide(width_k), _wide(width_v), _wide(s)
+    row_scratch = _scratch(
+        (TILE_ROWS, wide_k),
+        (wide_s, wide_k),
+        (wide_k, wide_s + LANES),
+        (wide_s, wide_v),
+        (wide_v, wide_s + LANES),
+        (TILE_ROWS, wide_v),
+    )
+    tile_scratch = _scratch(
+        (TILE_ROWS, wide_s + LANES),
+        (TILE_ROWS, wide_s + LANES),
+        (TILE_ROWS, wide_k),
+        (wide_s, wide_k),
+        (wide_s, wide_v),
+    )
+    _backward(
+        _operands(q4, k4, v4, o4, d4, dq, dk, dv),
+        0,
+        b * h,
+        (h, t, s, width_k, width_v),
+        np.float32(scale),
+        bool(causal),
+        plain(lse).reshape(b * h, t),
+        *row_scratch,
+        *tile_scratch,
+    )
     return dq.reshape(q.shape), dk.reshape(k.shape), dv.reshape(v.shape)

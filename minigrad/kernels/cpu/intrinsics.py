@@ -38,10 +38,10 @@ def kernel(function: Callable[..., Any]) -> Any:
     options = {"nogil": True, "error_model": "numpy", "fastmath": FAST_MATH}
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
-    except RuntimeError:                                    # Numba: "no locator available", nowhere to write
+    except RuntimeError:  # Numba: "no locator available", nowhere to write
         return numba.njit(**options)(function)
-    # Numba drops a cached kernel when the kernel's own file changes. The functions of this file and of tiles.py are part
-    # of most kernels, so their text has to count as well, or an upgrade would go on running the old mathematics.
+    # Numba drops a cached kernel when the kernel's own file changes. The functions of this file and of tiles.py are
+    # part of most kernels, so their text has to count as well, or an upgrade would go on running the old mathematics.
     cache_file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
         cache_file._source_stamp = (cache_file._source_stamp, _package_stamp())
@@ -72,7 +72,7 @@ def plain(array: np.ndarray) -> np.ndarray:
     if array.flags.c_contiguous and array.flags.aligned and array.size:
         memory = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
         view = np.frombuffer(memory, array.dtype).reshape(array.shape)
-        memory.owner = array                                # the view keeps `memory` alive, `memory` keeps the array
+        memory.owner = array  # the view keeps `memory` alive, `memory` keeps the array
         return view
     return np.array(array, order="C")
 
@@ -98,7 +98,7 @@ def _like_integer(value: ir.Value, number: int) -> ir.Constant:
 
 
 def call(builder: ir.IRBuilder, name: str, *arguments: ir.Value) -> ir.Value:
-    """Call the LLVM intrinsic `name` (such as "llvm.fma") on values of one type, which is also the result's."""
+    """Call the LLVM intrinsic `name` (such as "llvm.fmuladd") on values of one type, which is also the result's."""
     kind = arguments[0].type
     suffix = f"v{kind.count}f32" if isinstance(kind, ir.VectorType) else "f32"
     function_type = ir.FunctionType(kind, [kind] * len(arguments))
@@ -109,15 +109,15 @@ def _horner(builder: ir.IRBuilder, x: ir.Value, coefficients: tuple[float, ...])
     """coefficients[0] + coefficients[1] x + coefficients[2] x^2 + ..."""
     total: ir.Value = like(x, coefficients[-1])
     for coefficient in coefficients[-2::-1]:
-        total = call(builder, "llvm.fma", total, x, like(x, coefficient))
+        total = call(builder, "llvm.fmuladd", total, x, like(x, coefficient))
     return total
 
 
 # (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2, a minimax fit of our own: 3e-9 of e^r.
 _EXP = (0.49999994039535, 0.16666521131992, 0.04166838899255, 0.00836871005595, 0.00138146081001)
-_LN2_HIGH = 0.693359375                                     # ln 2 in two parts; the high one has few bits set
+_LN2_HIGH = 0.693359375  # ln 2 in two parts; the high one has few bits set
 _LN2_LOW = -2.12194440e-4
-_MAGIC = 12582912.0                                         # 1.5 * 2^23: adding it leaves an integer in the low bits
+_MAGIC = 12582912.0  # 1.5 * 2^23: adding it leaves an integer in the low bits
 _MAGIC_BITS = 0x4B400000
 
 
@@ -132,10 +132,10 @@ def exp_instructions(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
     x = builder.select(builder.fcmp_ordered("<", x, low), low, x)
     x = builder.select(builder.fcmp_ordered(">", x, high), high, x)
     n = call(builder, "llvm.rint", builder.fmul(x, like(x, 1.4426950408889634)))
-    r = call(builder, "llvm.fma", n, like(x, -_LN2_HIGH), x)
-    r = call(builder, "llvm.fma", n, like(x, -_LN2_LOW), r)
-    y = call(builder, "llvm.fma", _horner(builder, r, _EXP), r, one)
-    y = call(builder, "llvm.fma", y, r, one)
+    r = call(builder, "llvm.fmuladd", n, like(x, -_LN2_HIGH), x)
+    r = call(builder, "llvm.fmuladd", n, like(x, -_LN2_LOW), r)
+    y = call(builder, "llvm.fmuladd", _horner(builder, r, _EXP), r, one)
+    y = call(builder, "llvm.fmuladd", y, r, one)
     # The integer is read from the bits of n + 1.5 * 2^23: converting a NaN to int would be undefined.
     magic_bits, bias, position = (_like_integer(x, number) for number in (_MAGIC_BITS, 127, 23))
     exponent = builder.sub(builder.bitcast(builder.fadd(n, like(x, _MAGIC)), magic_bits.type), magic_bits)
@@ -147,16 +147,29 @@ def exp_instructions(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
 
 # erf(x) / x - 1 as a polynomial in x^2 for |x| < 0.85 (6e-9), ln erfc(x) as a polynomial in x up to 4 (2e-9 of erf);
 # minimax fits of our own.
-_ERF_SMALL = (0.12837916612625, -0.37612572312355, 0.11282717436552, -0.02680254727602, 0.00505109410733,
-              -0.00063151249196)
-_ERF_LARGE = (-0.00010450577975, -1.12806105613709, -0.63651877641678, -0.10452609509230, 0.02251914143562,
-              -0.00311787845567, 0.00020367947582)
+_ERF_SMALL = (
+    0.12837916612625,
+    -0.37612572312355,
+    0.11282717436552,
+    -0.02680254727602,
+    0.00505109410733,
+    -0.00063151249196,
+)
+_ERF_LARGE = (
+    -0.00010450577975,
+    -1.12806105613709,
+    -0.63651877641678,
+    -0.10452609509230,
+    0.02251914143562,
+    -0.00311787845567,
+    0.00020367947582,
+)
 
 
 def _erf_instructions(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """erf(x): an odd polynomial near 0, else sign(x) (1 - exp(polynomial of |x|)); erf rounds to 1 from 3.92 on."""
     size = call(builder, "llvm.fabs", x)
-    near = call(builder, "llvm.fma", x, _horner(builder, builder.fmul(x, x), _ERF_SMALL), x)
+    near = call(builder, "llvm.fmuladd", x, _horner(builder, builder.fmul(x, x), _ERF_SMALL), x)
     four = like(x, 4.0)
     clamped = builder.select(builder.fcmp_ordered(">", size, four), four, size)
     complement = exp_instructions(builder, _horner(builder, clamped, _ERF_LARGE))
@@ -166,15 +179,18 @@ def _erf_instructions(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
 
 def _unary(instructions: Callable[[ir.IRBuilder, ir.Value], ir.Value]) -> Any:
     """A float32 -> float32 function for kernels, from the instructions it stands for."""
+
     def typed(typing_context, x):
         def generate(context, builder, signature, arguments):
             return instructions(builder, arguments[0])
+
         return types.float32(types.float32), generate
+
     return intrinsic(typed)
 
 
-exp = _unary(exp_instructions)                              # at most 0.9 ulp, subnormal results included
-erf = _unary(_erf_instructions)                             # at most 1.2 ulp
+exp = _unary(exp_instructions)  # at most 0.9 ulp, subnormal results included
+erf = _unary(_erf_instructions)  # at most 1.2 ulp
 
 
 @intrinsic
@@ -183,6 +199,8 @@ def maximum(typing_context, a, b):
 
     Neither Python's max() nor `a if a > b else b` does, because of their NaN rules: row softmax 76 -> 28 us.
     """
+
     def generate(context, builder, signature, arguments):
         return call(builder, "llvm.maximum", *arguments)
+
     return types.float32(types.float32, types.float32), generate

@@ -24,8 +24,9 @@ def _adam(p, g, m, v, shrink, l2, sign, one_minus_beta1, beta2, one_minus_beta2,
 
 
 @kernel
-def _adam_amsgrad(p, g, m, v, top, shrink, l2, sign, one_minus_beta1, beta2, one_minus_beta2, step_size,
-                  root_correction, eps):
+def _adam_amsgrad(
+    p, g, m, v, top, shrink, l2, sign, one_minus_beta1, beta2, one_minus_beta2, step_size, root_correction, eps
+):
     shrink, l2, sign, step_size = f4(shrink), f4(l2), f4(sign), f4(step_size)
     one_minus_beta1, beta2, one_minus_beta2 = f4(one_minus_beta1), f4(beta2), f4(one_minus_beta2)
     root_correction, eps = f4(root_correction), f4(eps)
@@ -71,8 +72,9 @@ def adam_update(
         own_count = step[i] if isinstance(step, Sequence) else step
         top = max_exp_avg_sqs[i] if amsgrad and max_exp_avg_sqs is not None else v
         if not (_fits(p) and _fits(m) and _fits(v) and _fits(top)) or g.dtype != np.float32:
-            reference.adam_update([p], [g], [m], [v], [top], eps=eps, step=own_count, maximize=maximize, amsgrad=amsgrad,
-                                  **options)
+            reference.adam_update(
+                [p], [g], [m], [v], [top], eps=eps, step=own_count, maximize=maximize, amsgrad=amsgrad, **options
+            )
             continue
         if scalars is None or own_count != count:
             count = own_count

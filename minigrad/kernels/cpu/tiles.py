@@ -18,10 +18,10 @@ from numba.extending import intrinsic
 
 from minigrad.kernels.cpu.intrinsics import F32, I8, I32, I64, call, exp_instructions, inline
 
-LANES = 16                                                  # floats in a vector; LLVM splits it where registers are less
+LANES = 16  # floats in a vector; LLVM splits it where the registers are shorter
 
 _VECTOR = ir.VectorType(F32, LANES)
-_ALIGN = 4                                                  # bytes: rows start anywhere
+_ALIGN = 4  # bytes: rows start anywhere
 
 
 def _at(builder: ir.IRBuilder, address: ir.Value, kind: ir.Type, offset: ir.Value | None = None) -> ir.Value:
@@ -40,11 +40,14 @@ def _splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
 
 def register_tile(rows: int, vectors: int) -> Any:
     """The function c[:rows, :16 vectors] = a @ b, or += for accumulate != 0, in one pass over the inner dimension."""
+
     def generate(context, builder, signature, arguments):
         a, a_row, a_column, b, b_row, c, c_row, inner, accumulate = arguments
         columns = [ir.Constant(I64, 4 * LANES * v) for v in range(vectors)]
         row_numbers = [ir.Constant(I64, r) for r in range(rows)]
-        outputs = [_at(builder, c, _VECTOR, builder.add(builder.mul(r, c_row), v)) for r in row_numbers for v in columns]
+        outputs = [
+            _at(builder, c, _VECTOR, builder.add(builder.mul(r, c_row), v)) for r in row_numbers for v in columns
+        ]
         adds = builder.icmp_signed("!=", accumulate, ir.Constant(accumulate.type, 0))
         zero = ir.Constant(_VECTOR, [0.0] * LANES)
         start = [builder.select(adds, builder.load(o, align=_ALIGN), zero) for o in outputs]
@@ -61,7 +64,7 @@ def register_tile(rows: int, vectors: int) -> Any:
         results = []
         for r in range(rows):
             number = _splat(builder, builder.load(_at(builder, a_rows[r], F32, a_offset), align=_ALIGN))
-            results += [call(builder, "llvm.fma", number, b_vectors[v], sums[r * vectors + v]) for v in range(vectors)]
+            results += [call(builder, "llvm.fmuladd", number, b_vectors[v], sums[r * vectors + v]) for v in range(vectors)]
         following = builder.add(step, ir.Constant(I64, 1))
         builder.cbranch(builder.icmp_signed("<", following, inner), loop, after)
         step.add_incoming(ir.Constant(I64, 0), before)
@@ -81,12 +84,19 @@ def register_tile(rows: int, vectors: int) -> Any:
     @intrinsic
     def tile(typing_context, a, a_row, a_column, b, b_row, c, c_row, inner, accumulate):
         return types.void(*[types.int64] * 9), generate
+
     return tile
 
 
-# AVX-512 holds 8 x 2 accumulators in half of its 32 registers; elsewhere a vector takes two or four registers of 16 or 32.
-_features = numba.config.CPU_FEATURES or ",".join(name for name, on in get_host_cpu_features().items() if on)
-ROWS, WIDTH = (8, 2) if "avx512f" in _features else (4, 1)
+def _has_avx512() -> bool:
+    """Of the processor that Numba compiles for, which NUMBA_CPU_FEATURES may narrow."""
+    if numba.config.CPU_FEATURES is not None:
+        return "+avx512f" in numba.config.CPU_FEATURES
+    return bool(get_host_cpu_features().get("avx512f"))
+
+
+# AVX-512 holds 8 x 2 accumulators in half of its 32 registers; AVX2 has 16 of half the length: 4 x 1 fill half of them.
+ROWS, WIDTH = (8, 2) if _has_avx512() else (4, 1)
 
 _wide, _narrow = register_tile(ROWS, WIDTH), register_tile(ROWS, 1)
 _wide_row, _narrow_row = register_tile(1, WIDTH), register_tile(1, 1)
@@ -108,7 +118,8 @@ def matmul(m, n, inner, a, a_row, a_column, b, b_row, c, c_row, accumulate):
         for i in range(0, full_rows, ROWS):
             _narrow(a + i * a_row, a_row, a_column, b + 4 * j, b_row, c + i * c_row + 4 * j, c_row, inner, accumulate)
         for i in range(full_rows, m):
-            _narrow_row(a + i * a_row, a_row, a_column, b + 4 * j, b_row, c + i * c_row + 4 * j, c_row, inner, accumulate)
+            target = c + i * c_row + 4 * j
+            _narrow_row(a + i * a_row, a_row, a_column, b + 4 * j, b_row, target, c_row, inner, accumulate)
 
 
 @intrinsic
@@ -117,6 +128,7 @@ def transpose_block(typing_context, source, source_row, target, target_row):
 
     Round s swaps the bit s of the row number with the same bit of the column number.
     """
+
     def generate(context, builder, signature, arguments):
         source, source_row, target, target_row = arguments
         offsets = [ir.Constant(I64, r) for r in range(LANES)]
@@ -132,6 +144,7 @@ def transpose_block(typing_context, source, source_row, target, target_row):
         for r, row in zip(offsets, rows, strict=True):
             builder.store(row, _at(builder, target, _VECTOR, builder.mul(r, target_row)), align=_ALIGN)
         return context.get_dummy_value()
+
     return types.void(*[types.int64] * 4), generate
 
 
@@ -171,21 +184,25 @@ def _reduce(builder: ir.IRBuilder, name: str, flags: tuple[str, ...], *arguments
 @intrinsic
 def row_maximum(typing_context, row, seen, padded):
     """The largest number that counts, a NaN passed over (the exponentials that follow bring it up again)."""
+
     def generate(context, builder, signature, arguments):
         row, seen, padded = arguments
         lowest = ir.Constant(_VECTOR, [float("-inf")] * LANES)
 
         def step(offset, counts, top):
             x = builder.select(counts, builder.load(_at(builder, row, _VECTOR, offset), align=_ALIGN), lowest)
-            return builder.select(builder.fcmp_ordered(">", x, top), x, top)        # one instruction, false for NaN
+            return builder.select(builder.fcmp_ordered(">", x, top), x, top)  # one instruction, false for NaN
+
         top = _over_vectors(builder, seen, padded, lowest, step)
-        return _reduce(builder, "fmax", ("nnan", "nsz"), top)           # a NaN never gets into `top`
+        return _reduce(builder, "fmax", ("nnan", "nsz"), top)  # a NaN never gets into `top`
+
     return types.float32(types.int64, types.int64, types.int64), generate
 
 
 @intrinsic
 def row_exponentials(typing_context, row, seen, padded, shift):
     """Each x that counts becomes exp(x - shift), the others 0; returns the sum."""
+
     def generate(context, builder, signature, arguments):
         row, seen, padded, shift = arguments
         shifts, zero = _splat(builder, shift), ir.Constant(_VECTOR, [0.0] * LANES)
@@ -196,14 +213,17 @@ def row_exponentials(typing_context, row, seen, padded, shift):
             y = builder.select(counts, y, zero)
             builder.store(y, place, align=_ALIGN)
             return builder.fadd(total, y)
+
         total = _over_vectors(builder, seen, padded, zero, step)
         return _reduce(builder, "fadd", ("reassoc", "nsz"), ir.Constant(F32, 0.0), total)
+
     return types.float32(types.int64, types.int64, types.int64, types.float32), generate
 
 
 @intrinsic
 def row_gradients(typing_context, row, gradient, seen, padded, shift, delta):
     """Each x that counts becomes p = exp(x - shift), its gradient g becomes p (g - delta); the others become 0."""
+
     def generate(context, builder, signature, arguments):
         row, gradient, seen, padded, shift, delta = arguments
         shifts, deltas, zero = _splat(builder, shift), _splat(builder, delta), ir.Constant(_VECTOR, [0.0] * LANES)
@@ -215,6 +235,8 @@ def row_gradients(typing_context, row, gradient, seen, padded, shift, delta):
             builder.store(builder.select(counts, p, zero), place, align=_ALIGN)
             builder.store(builder.select(counts, builder.fmul(p, g), zero), gradient_place, align=_ALIGN)
             return unused
+
         _over_vectors(builder, seen, padded, ir.Constant(I32, 0), step)
         return context.get_dummy_value()
+
     return types.void(*[types.int64] * 4, types.float32, types.float32), generate

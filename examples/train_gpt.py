@@ -1,0 +1,194 @@
+"""Train a small GPT on text, character by character, and watch it learn to write.
+
+    python examples/train_gpt.py                      the Python documentation on this machine; two minutes on two cores
+    python examples/train_gpt.py --data shakespeare   Shakespeare's plays (1.1 MB, fetched once)
+    python examples/train_gpt.py --data FILE.txt      any text of yours
+    python examples/train_gpt.py --resume             go on where the last run stopped
+
+The recipe is nanoGPT's for a CPU: 4 layers, 4 heads, 128 channels, 64 characters of context, 2,000 steps of 12 sequences,
+AdamW with a warm-up and a cosine decay. The run ends with the loss on held-out text beside that of a bigram model, a
+sample, and `loss.png`; all of it is in the folder --out. Ctrl-C stops after the current step and saves.
+"""
+
+import argparse
+import math
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))  # models/ lies beside examples/
+
+import minigrad as mg
+import training
+from minigrad import data
+from models.gpt import GPT, GPTConfig
+
+
+def arguments() -> argparse.Namespace:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data", default="python_docs", help="python_docs, shakespeare, or a text file (default: %(default)s)")
+    p.add_argument("--out", default="runs/gpt", help="folder for checkpoint, sample and picture (default: %(default)s)")
+    p.add_argument("--steps", type=int, default=2000, help="optimizer steps (default: %(default)s)")
+    p.add_argument("--batch-size", type=int, default=12, help="sequences a step (default: %(default)s)")
+    p.add_argument("--block-size", type=int, default=64, help="characters of context (default: %(default)s)")
+    p.add_argument("--layers", type=int, default=4, help="blocks (default: %(default)s)")
+    p.add_argument("--heads", type=int, default=4, help="attention heads a block (default: %(default)s)")
+    p.add_argument("--channels", type=int, default=128, help="width of the residual stream (default: %(default)s)")
+    p.add_argument("--dropout", type=float, default=0.0, help="for longer runs, 0.1 or 0.2 (default: %(default)s)")
+    p.add_argument("--lr", type=float, default=1e-3, help="peak learning rate; it decays to a tenth (default: %(default)s)")
+    p.add_argument("--warmup", type=int, default=100, help="steps of linear warm-up (default: %(default)s)")
+    p.add_argument("--weight-decay", type=float, default=0.1, help="on matrices only (default: %(default)s)")
+    p.add_argument("--grad-clip", type=float, default=1.0, help="largest norm of the gradient (default: %(default)s)")
+    p.add_argument("--eval-every", type=int, default=250, help="steps between validations and saves (default: %(default)s)")
+    p.add_argument("--sample-length", type=int, default=1000, help="characters to write at the end (default: %(default)s)")
+    p.add_argument("--temperature", type=float, default=0.8, help="of the sample (default: %(default)s)")
+    p.add_argument("--seed", type=int, default=1337, help="of weights, batches and sample (default: %(default)s)")
+    p.add_argument("--device", default=None, help="cpu or cuda (default: $MINIGRAD_DEVICE, else cpu)")
+    p.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
+    p.add_argument("--print-losses", action="store_true", help="print every loss in full (to compare runs bit for bit)")
+    args = p.parse_args()
+    for name in ("steps", "batch_size", "block_size", "layers", "heads", "channels", "eval_every"):
+        if getattr(args, name) < 1:
+            p.error(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
+    if args.channels % args.heads:
+        p.error(f"--channels ({args.channels}) must be a multiple of --heads ({args.heads})")
+    if not 0 <= args.dropout < 1:
+        p.error(f"--dropout must be in [0, 1), got {args.dropout}")
+    return args
+
+
+def read_text(source: str) -> tuple[str, str]:
+    """(training part, validation part): the last tenth is held out."""
+    if source == "python_docs":
+        return data.train_validation_split(data.python_docs(), boundary=data.TOPIC_BREAK)
+    if source == "shakespeare":
+        return data.train_validation_split(data.tinyshakespeare())
+    if not os.path.exists(source):
+        sys.exit(f"--data: no such file: {source} (or one of: python_docs, shakespeare)")
+    with open(source, encoding="utf-8") as file:
+        return data.train_validation_split(file.read())
+
+
+def learning_rate(step: int, args: argparse.Namespace) -> float:
+    """Linear warm-up to --lr, then half a cosine down to a tenth of it."""
+    if step < args.warmup:
+        return args.lr * (step + 1) / (args.warmup + 1)
+    done = min((step - args.warmup) / max(args.steps - args.warmup, 1), 1.0)
+    return args.lr * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def random_batch(ids: mg.Tensor, args: argparse.Namespace) -> tuple[mg.Tensor, mg.Tensor]:
+    """(B, T) characters and the (B, T) characters that follow them, from random places."""
+    starts = mg.randint(len(ids) - args.block_size, (args.batch_size,)).to(ids.device)
+    window = starts.unsqueeze(1) + mg.arange(args.block_size, device=ids.device)  # (B, 1) + (T,) -> (B, T)
+    return ids[window], ids[window + 1]
+
+
+@mg.no_grad()
+def validation_loss(model: GPT, ids: mg.Tensor, block: int) -> float:
+    """Mean loss in nats a character over the whole text, cut into windows of `block` characters."""
+    model.eval()
+    count = (len(ids) - 1) // block
+    inputs = ids[: count * block].view(count, block)  # (N, T)
+    targets = ids[1 : count * block + 1].view(count, block)
+    total = 0.0
+    for x, y in zip(inputs.split(32), targets.split(32), strict=True):
+        _, loss = model(x, y)
+        total += loss.item() * x.numel()
+    model.train()
+    return total / (count * block)
+
+
+def main() -> None:
+    args = arguments()
+    path = os.path.join(args.out, "checkpoint.mg")
+    settings = {k: v for k, v in vars(args).items() if k not in ("out", "resume", "device", "print_losses")}
+    device = mg.device(args.device) if args.device else mg.get_default_device()
+    mg.manual_seed(args.seed)
+
+    # Text -> characters -> integers.
+    train_text, val_text = read_text(args.data)
+    tokenizer = data.CharTokenizer.from_text(train_text + val_text)
+    train_ids, val_ids = (tokenizer.encode(text) for text in (train_text, val_text))
+    if min(len(train_ids), len(val_ids)) <= args.block_size + 1:
+        sys.exit(f"--data: the text is too short for --block-size {args.block_size}: its parts have {len(train_ids)} and {len(val_ids)} characters")
+    bigram = data.bigram_loss(train_ids, val_ids, len(tokenizer))
+    print(f"{args.data}: {len(train_ids):,} characters to learn from, {len(val_ids):,} held out, {len(tokenizer)} different ones")
+    train_ids, val_ids = (mg.tensor(ids, device=device) for ids in (train_ids, val_ids))
+
+    config = GPTConfig(
+        vocab_size=len(tokenizer), block_size=args.block_size, n_layer=args.layers, n_head=args.heads,
+        n_embd=args.channels, dropout=args.dropout, bias=False,
+    )  # fmt: skip
+    model = GPT(config).to(device)
+    # beta2 of 0.99, not 0.999: batches are small and the run short, so the mean of squares should forget faster.
+    optimizer = mg.optim.AdamW(model.parameter_groups(args.weight_decay), lr=args.lr, betas=(0.9, 0.99))
+    print(f"a GPT of {sum(p.numel() for p in model.parameters()):,} parameters on {device}")
+
+    losses: list[float] = []
+    validations: list[tuple[int, float]] = []
+    if args.resume:
+        checkpoint = training.load_checkpoint(path)
+        training.refuse_changes(settings, checkpoint["settings"], [k for k in settings if k not in ("sample_length", "temperature")])
+        training.restore(checkpoint, model, optimizer)
+        losses, validations = checkpoint["losses"], checkpoint["validations"]
+        print(f"resumed from {path} after step {len(losses)}")
+
+    def save() -> None:
+        training.save_checkpoint(
+            path, model, optimizer, settings=settings, losses=losses, validations=validations,
+            config=vars(config), tokenizer=tokenizer.to_dict(),
+        )  # fmt: skip
+
+    started = time.perf_counter()
+    with training.Interrupt() as stop, training.progress(args.steps, len(losses), "step", "training") as bar:
+        for step in range(len(losses), args.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, args)
+            x, y = random_batch(train_ids, args)
+            _, loss = model(x, y)
+            optimizer.zero_grad()
+            loss.backward()
+            mg.nn.utils.clip_grad_norm_(model.parameters(), args.grad_clip)
+            optimizer.step()
+
+            losses.append(loss.item())
+            training.stop_on_bad_loss(losses[-1], step + 1, path)
+            if args.print_losses:
+                bar.write(f"loss {step + 1} {losses[-1]!r}", file=sys.stdout)
+            bar.update()
+            last = step + 1 == args.steps
+            if (step + 1) % args.eval_every == 0 or last:
+                validations.append((step + 1, validation_loss(model, val_ids, args.block_size)))
+                bar.write(f"step {step + 1:5d}: validation loss {validations[-1][1]:.4f}", file=sys.stdout)
+            if (step + 1) % args.eval_every == 0 or last or stop:
+                save()
+            speed = bar.format_dict["rate"] or 0
+            bar.set_postfix_str(f"loss {losses[-1]:.3f}, {speed * args.batch_size * args.block_size:,.0f} chars/s", refresh=False)
+            if stop and not last:
+                break
+    if len(losses) < args.steps:
+        print(f"\nstopped after step {len(losses)}; saved to {path}. To go on, run the same command with --resume")
+        sys.exit(130)
+    print(f"trained for {time.perf_counter() - started:.0f} s")
+
+    # How good is it? Beside a model that knows only which character follows which.
+    final = validations[-1][1]
+    print(f"validation loss {final:.4f} nats a character, a bigram model's {bigram:.4f}: {bigram - final:.4f} better")
+    training.plot_losses(
+        os.path.join(args.out, "loss.png"), f"A character-level GPT on {args.data}", "nats a character", losses, validations, bigram=bigram
+    )  # fmt: skip
+
+    if args.sample_length:
+        prompt = mg.tensor(tokenizer.encode("\n"), device=device).unsqueeze(0) if "\n" in tokenizer.characters else val_ids[:1].unsqueeze(0)
+        tokens = model.generate(prompt, args.sample_length, temperature=args.temperature)
+        sample = tokenizer.decode(tokens[0, 1:].cpu())
+        known = data.known_word_share(sample, train_text)
+        with open(os.path.join(args.out, "sample.txt"), "w", encoding="utf-8") as file:
+            file.write(sample)
+        print(f"\n{sample}\n\n{known:.0%} of the words of this sample occur in the training text")
+    print(f"saved in {args.out}: checkpoint.mg, loss.png" + (", sample.txt" if args.sample_length else ""))
+
+
+if __name__ == "__main__":
+    main()

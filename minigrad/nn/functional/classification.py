@@ -1,0 +1,181 @@
+"""Losses with labels: cross-entropy over classes, negative log-likelihood, binary cross-entropy."""
+
+from typing import Any
+
+from minigrad import ops
+from minigrad.backend import kernels_of
+from minigrad.nn.functional.reduction import reduced, reduction_of
+from minigrad.tensor import Tensor, from_raw
+
+
+def cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
+    reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Tensor:  # fmt: skip
+    """-sum_c w_c q_c log softmax(x)_c, from logits x.
+
+    input (C,), (N, C) or (N, C, d1, ...); target either labels, int64 without the dim C, where q is one at the label, or
+    probabilities q of the input's shape. `label_smoothing` e makes q into (1 - e) q + e / C (arXiv:1512.00567). Labels equal
+    to `ignore_index` count nothing. "mean" divides by the sum of the labels' class weights w (their number, without
+    weights), for probabilities by the number of rows; over nothing it is nan. IndexError names a label outside the classes.
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    if not 0 <= label_smoothing <= 1:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    _check_class_weight(input, weight)
+    if target.array.shape == input.array.shape and input.array.ndim:
+        return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+    rows, labels = _rows_and_labels(input, target, ignore_index)
+    if weight is None:
+        loss = ops.cross_entropy(rows, target=labels, ignore_index=ignore_index, label_smoothing=label_smoothing)
+        return _over_counted(loss, None, labels, ignore_index, reduction, target)
+    log_p = ops.log_softmax(rows, dim=1)
+    loss, share = _weighted_nll(log_p, weight, labels, ignore_index)
+    if label_smoothing:
+        everywhere = ops.where(ops.eq(labels, ignore_index), 0.0, -(log_p * weight.detach()).sum(1))
+        loss = loss * (1 - label_smoothing) + everywhere * (label_smoothing / rows.array.shape[1])
+    return _over_counted(loss, share, labels, ignore_index, reduction, target)
+
+
+def nll_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
+    reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """-w_t x_t for the label t, from log-probabilities x; shapes, `weight`, `ignore_index` and errors as `cross_entropy`."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    _check_class_weight(input, weight)
+    rows, labels = _rows_and_labels(input, target, ignore_index)
+    if weight is None:
+        loss, share = ops.nll(rows, target=labels, ignore_index=ignore_index), None
+    else:
+        loss, share = _weighted_nll(rows, weight, labels, ignore_index)
+    return _over_counted(loss, share, labels, ignore_index, reduction, target)
+
+
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, label_smoothing: float
+) -> Tensor:
+    """Cross-entropy against probabilities of the input's shape."""
+    if not target.dtype.is_floating_point:
+        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {target.dtype}")
+    if ignore_index >= 0:
+        raise RuntimeError("ignore_index is not supported for floating point target")
+    dim = 0 if input.array.ndim == 1 else 1
+    classes = input.array.shape[dim]
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    weighted = ops.log_softmax(input, dim=dim) * target
+    if weight is not None:
+        weighted = weighted * weight.detach().reshape([classes if i == dim else 1 for i in range(input.array.ndim)])
+    return reduced(-weighted.sum(dim), reduction)
+
+
+def _check_class_weight(input: Tensor, weight: Tensor | None) -> None:
+    classes = input.array.shape[min(1, input.array.ndim - 1)] if input.array.ndim else 0
+    if weight is not None and tuple(weight.array.shape) != (classes,):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
+            f"shape: {list(weight.shape)}"
+        )
+
+
+def _rows_and_labels(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Any]:
+    """input as (rows, C) and the labels as a raw (rows,), checked."""
+    shape, labels = input.array.shape, target.array
+    if labels.dtype not in ("int64", "uint8"):
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype}: labels are int64, .long()")
+    if not 1 <= len(shape):
+        raise RuntimeError(f"cross_entropy and nll_loss expect an input (C,), (N, C) or (N, C, d1, ...), got {tuple(shape)}")
+    if len(shape) == 1:
+        expected, rows = (), input.reshape(1, -1)
+    else:
+        expected = (shape[0], *shape[2:])
+        rows = input if len(shape) == 2 else input.movedim(1, -1).reshape(-1, shape[1])
+    if labels.shape != expected:
+        if len(shape) > 1 and labels.ndim and len(labels) != shape[0]:
+            raise ValueError(
+                f"Expected input batch_size ({shape[0]}) to match target batch_size ({len(labels)}): input {list(shape)}, "
+                f"target {list(labels.shape)}"
+            )
+        raise RuntimeError(f"Expected target size {list(expected)} for an input {list(shape)}, got {list(labels.shape)}")
+    labels = labels.reshape(-1).astype("int64", copy=False)
+    check_labels(labels, rows.array.shape[1], ignore_index)
+    return rows, labels
+
+
+def check_labels(labels: Any, classes: int, ignore_index: int) -> None:
+    """IndexError for the first label outside 0 .. classes - 1 that is not `ignore_index`."""
+    if not labels.size:
+        return
+    kernels = kernels_of(labels)
+    low, high = int(kernels.amin(labels, None, False)), int(kernels.amax(labels, None, False))
+    if low >= 0 and high < classes:
+        return
+    outside = kernels.logical_and(kernels.logical_or(labels < 0, labels >= classes), labels != ignore_index)
+    if bool(kernels.any(outside, None, False)):
+        bad = int(labels[int(kernels.argmax(outside, None, False))])
+        raise IndexError(
+            f"Target {bad} is out of bounds. Labels of {classes} classes go from 0 to {classes - 1}; {ignore_index} is ignored."
+        )
+
+
+def _weighted_nll(log_p: Tensor, weight: Tensor, labels: Any, ignore_index: int) -> tuple[Tensor, Tensor]:
+    """The losses times their labels' class weights, and those weights (0 where ignored)."""
+    ignored = ops.eq(labels, ignore_index)
+    share = from_raw(ops.where(ignored, 0.0, weight.array[ops.where(ignored, 0, labels)]))
+    return ops.nll(log_p, target=labels, ignore_index=ignore_index) * share, share
+
+
+def _over_counted(
+    loss: Tensor, share: Tensor | None, labels: Any, ignore_index: int, reduction: str, target: Tensor
+) -> Tensor:
+    """The losses in the target's shape, their sum, or their sum over the weight of the labels that count."""
+    if reduction == "none":
+        return loss if loss.array.shape == target.array.shape else loss.reshape(target.shape)
+    if reduction == "sum":
+        return loss.sum()
+    count = share.sum() if share is not None else from_raw(ops.sum(labels != ignore_index, axis=None, keepdims=False))
+    return loss.sum() / count
+
+
+# ---------------------------------------------------------------- two classes
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+    reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """-w (t log p + (1 - t) log(1 - p)) for probabilities p of the target's shape, each logarithm not below -100.
+
+    Numbers that come from a sigmoid go better, unrounded, into `binary_cross_entropy_with_logits`. RuntimeError where p is
+    outside [0, 1], ValueError where the shapes differ.
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    if target.array.shape != input.array.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            f"Please ensure they have the same size."
+        )
+    inside = ops.logical_and(input.array >= 0, input.array <= 1)
+    if not bool(ops.all(inside, axis=None, keepdims=False)):
+        raise RuntimeError("all elements of input should be between 0 and 1: binary_cross_entropy takes probabilities")
+    loss = ops.bce(input, target)
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+    reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """-w (v t log s + (1 - t) log(1 - s)) with s = sigmoid(x), v = pos_weight, computed from the logit x without overflow.
+
+    As log(1 - s) = log s - x, this is w ((1 - t) x - (1 + (v - 1) t) log s).
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    if target.array.shape != input.array.shape:
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    log_s = ops.logsigmoid(input)
+    if pos_weight is not None:
+        log_s = (1 + (pos_weight - 1) * target) * log_s
+    loss = (1 - target) * input - log_s
+    return reduced(loss if weight is None else loss * weight, reduction)
