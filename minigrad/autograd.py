@@ -36,10 +36,13 @@ class Node:
     Tensor: a leaf's accumulated gradient, or that of an inner tensor after `retain_grad()`.
     """
 
-    __slots__ = (
-        "__weakref__", "birth", "dtype", "grad", "hooks", "kept", "op", "parents", "requires_grad", "retains_grad",
-        "shape", "versions",
-    )  # fmt: skip
+    __slots__ = ("__dict__", "__weakref__", "birth", "dtype", "kept", "op", "parents", "shape", "versions")
+
+    # What few nodes have is looked up on the class until it is set: making a node is the hottest line of the library.
+    requires_grad = True
+    hooks: dict | None = None
+    grad: Any = None
+    retains_grad = False
 
     def __init__(self, op: Any, parents: Sequence["Node | None"], kept: dict | None, versions: list | None, out: Any):
         self.op = op
@@ -49,10 +52,6 @@ class Node:
         self.shape = out.shape
         self.dtype = out.dtype
         self.birth = next(_births)
-        self.requires_grad = True
-        self.hooks = None
-        self.grad = None
-        self.retains_grad = False
 
 
 class _GradMode(threading.local):

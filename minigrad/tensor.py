@@ -40,8 +40,8 @@ class Size(tuple):
 def from_raw(array: Any) -> "Tensor":
     """Wrap a raw array without copying; the fast internal constructor. A NumPy scalar becomes a 0-d array."""
     x = _new(Tensor)
-    x.array = np.asarray(array) if isinstance(array, np.generic) else array
-    x.node = x.version = x.base = None
+    x.array = array if type(array) is np.ndarray or not isinstance(array, np.generic) else np.asarray(array)
+    x.node = None
     return x
 
 
@@ -57,16 +57,17 @@ class Tensor:
     """An n-dimensional array of one dtype on one device that remembers how it was computed.
 
     `array` is the raw NumPy or CuPy array; `node` its place in the graph (None: no gradient wanted); `version` the write
-    counter of its memory, made when first needed; `base` says of which tensor it is a view.
+    counter of its memory, made when first needed; `base` says of which tensor it is a view. Other attributes may be set,
+    as on any Python object.
     """
 
-    __slots__ = ("__weakref__", "array", "base", "node", "version")
+    __slots__ = ("__dict__", "__weakref__", "array", "node")
     __array_priority__ = 1000  # NumPy lets our reflected operators answer: np.float64(2) * tensor is a Tensor
 
     array: Any
     node: Any
-    version: Any
-    base: Any
+    version: Any = None
+    base: Any = None
 
     def __init__(self, *data: Any):
         """`Tensor(2, 3)`: uninitialised, of that size; `Tensor([1, 2])`: these values, as the default float."""

@@ -1,6 +1,6 @@
 """Records what PyTorch's layers answer, for the tests in tests/nn.
 
-    python scripts/record_nn.py        (PyTorch must be installed; writes tests/recorded/nn.json)
+python scripts/record_nn.py        (PyTorch must be installed; writes tests/recorded/nn.json)
 """
 
 import json

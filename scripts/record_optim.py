@@ -2,8 +2,8 @@
 
     python scripts/record_optim.py        (PyTorch must be installed; writes tests/recorded/optim.json)
 
-The cases are those of tests/optim/optim_cases.py. The objective is sum(curvature p^2 / 2 - pull p), with another `pull` in
-every step; all its numbers are multiples of 1/64, which every floating type used holds exactly.
+The cases are those of tests/optim/optim_cases.py. The objective is sum(curvature p^2 / 2 - pull p), with another
+`pull` in every step; all its numbers are multiples of 1/64, which every floating type used holds exactly.
 """
 
 import inspect
@@ -53,7 +53,7 @@ def optimizer_runs(given: dict[str, list]) -> list[dict]:
                     shape = cases.SHAPES[i]
                     p.grad = make(given["curvature"][i], shape) * p.detach() - make(given["pull"][step - 1][i], shape)
 
-                looked_at, optimizer = {}, None
+                looked_at = {}
                 every = {**options, "foreach": False}
                 for step, optimizer in cases.minimize(optim, kind, every, parameters, set_gradients):
                     if step in cases.LOOKED_AT:

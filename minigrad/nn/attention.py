@@ -4,7 +4,8 @@ import math
 from typing import Any
 
 from minigrad import creation
-from minigrad.nn import functional as F, init
+from minigrad.nn import functional as F
+from minigrad.nn import init
 from minigrad.nn.linear import NonDynamicallyQuantizableLinear
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
@@ -32,7 +33,9 @@ class MultiheadAttention(Module):
         if embed_dim % num_heads:
             raise AssertionError(f"embed_dim must be divisible by num_heads, got {embed_dim} and {num_heads}")
         if add_bias_kv or add_zero_attn:
-            raise NotImplementedError("MultiheadAttention does not support add_bias_kv and add_zero_attn; leave them False")
+            raise NotImplementedError(
+                "MultiheadAttention does not support add_bias_kv and add_zero_attn; leave them False"
+            )
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
         self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
         self.dropout, self.batch_first = dropout, batch_first
@@ -80,7 +83,9 @@ class MultiheadAttention(Module):
             key_padding_mask, batch_first = padding, True
         q, k, v = (self._split_heads(x, batch_first) for x in self._project(query, key, value))  # (B, H, L or S, D)
         if is_causal and attn_mask is None:
-            raise RuntimeError("Need attn_mask if specifying the is_causal hint, such as torch.ones(L, L).triu(1).bool()")
+            raise RuntimeError(
+                "Need attn_mask if specifying the is_causal hint, such as torch.ones(L, L).triu(1).bool()"
+            )
         if is_causal and key_padding_mask is None and not need_weights:
             attn_mask = None
         else:
@@ -105,12 +110,16 @@ class MultiheadAttention(Module):
         """True for input with a batch axis; raises for shapes that do not fit."""
         given = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
         if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
-            raise AssertionError(f"MultiheadAttention expects query, key and value all 3-D, or all 2-D (no batch), got {given}")
+            raise AssertionError(
+                f"MultiheadAttention expects query, key and value all 3-D, or all 2-D (no batch), got {given}"
+            )
         if key.shape[:-1] != value.shape[:-1]:
             raise AssertionError(f"key's sequence and batch dims do not match value's: {given}")
         wanted = (self.embed_dim, self.kdim, self.vdim)
         if (query.shape[-1], key.shape[-1], value.shape[-1]) != wanted:
-            raise AssertionError(f"was expecting embedding dimensions {wanted} of query, key and value, but got {given}")
+            raise AssertionError(
+                f"was expecting embedding dimensions {wanted} of query, key and value, but got {given}"
+            )
         if query.ndim == 3 and query.shape[0 if self.batch_first else 1] != key.shape[0 if self.batch_first else 1]:
             raise AssertionError(f"query and key differ in batch size (batch_first={self.batch_first}): {given}")
         return query.ndim == 3
@@ -148,7 +157,9 @@ class MultiheadAttention(Module):
         if padding is None:
             return attn_mask
         if padding.shape != (batch, source):
-            raise AssertionError(f"expected key_padding_mask of shape {(batch, source)}, but got {tuple(padding.shape)}")
+            raise AssertionError(
+                f"expected key_padding_mask of shape {(batch, source)}, but got {tuple(padding.shape)}"
+            )
         padding = padding.reshape(batch, 1, 1, source)
         return padding if attn_mask is None else attn_mask + padding
 

@@ -62,7 +62,7 @@ class _Listed(Module):
         return self
 
     def extend(self, modules: Iterable[Module]) -> Any:
-        if isinstance(modules, Module) and not hasattr(modules, "__iter__") or not isinstance(modules, Iterable):
+        if (isinstance(modules, Module) and not hasattr(modules, "__iter__")) or not isinstance(modules, Iterable):
             raise TypeError(f"extend takes an iterable of modules, got {type(modules).__name__}")
         for module in list(modules):
             self.append(module)
@@ -262,7 +262,9 @@ class ParameterDict(Module):
 
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
-            raise TypeError(f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}')")
+            raise TypeError(
+                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}')"
+            )
         if key not in self._keys and hasattr(type(self), key):
             raise KeyError(f"attribute '{key}' already exists")
         self._keys[key] = None

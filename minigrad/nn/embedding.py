@@ -3,7 +3,8 @@
 from typing import Any
 
 from minigrad import autograd, creation
-from minigrad.nn import functional as F, init
+from minigrad.nn import functional as F
+from minigrad.nn import init
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import Tensor
@@ -53,10 +54,20 @@ class Embedding(Module):
     ) -> "Embedding":  # fmt: skip
         """An Embedding on a given table (rows, columns); with `freeze` it is not trained."""
         if embeddings.ndim != 2:
-            raise AssertionError(f"Embeddings parameter is expected to be 2-dimensional, got shape {tuple(embeddings.shape)}")
+            raise AssertionError(
+                f"Embeddings parameter is expected to be 2-dimensional, got shape {tuple(embeddings.shape)}"
+            )
         rows, columns = embeddings.shape
         return cls(
-            rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, _weight=embeddings, _freeze=freeze
+            rows,
+            columns,
+            padding_idx,
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            sparse,
+            _weight=embeddings,
+            _freeze=freeze,
         )
 
     def reset_parameters(self) -> None:

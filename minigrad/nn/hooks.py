@@ -12,6 +12,7 @@ its part of their answer:
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from minigrad import creation
 from minigrad.op import identity
 from minigrad.tensor import HookHandle, Tensor
 
@@ -45,37 +46,53 @@ def call(module: "Module", args: tuple, kwargs: dict) -> Any:
     """`module(*args, **kwargs)` with the hooks of the module."""
     for hook in list(module._forward_pre_hooks.values()):
         args, kwargs = _run_pre_hook(hook, module, args, kwargs)
-    backward_hooks = list(module._backward_hooks.values())
-    backward_pre_hooks = list(module._backward_pre_hooks.values())
-    wants_backward = bool(backward_hooks or backward_pre_hooks)
-    grad_outputs: list = []  # what the output joint hands to the hooks of the input joint
-
-    def after_backward(grad_inputs: tuple) -> tuple:
-        for hook in backward_hooks:
-            grad_inputs = _replaced("backward hook", grad_inputs, hook(module, grad_inputs, tuple(grad_outputs)))
-        return grad_inputs
-
-    def before_backward(gradients: tuple) -> tuple:
-        for hook in backward_pre_hooks:
-            gradients = _replaced("backward pre hook", gradients, hook(module, gradients))
-        grad_outputs[:] = gradients
-        if not inputs_want_gradients:
-            after_backward((None,) * len(args))
-        return gradients
-
-    inputs_want_gradients = any(isinstance(x, Tensor) and x.requires_grad for x in args)
-    if wants_backward:
-        args = Joint(after_backward).attach(args)
+    backward = None
+    if module._backward_hooks or module._backward_pre_hooks:
+        backward = _BackwardHooks(module, args)
+        args = Joint(backward.after).attach(args)
     output = module.forward(*args, **kwargs)
     for hook in list(module._forward_hooks.values()):
         given = (module, args, kwargs, output) if isinstance(hook, WithKwargs) else (module, args, output)
         answer = hook(*given)
         output = output if answer is None else answer
-    if wants_backward:
-        if type(output) in (tuple, list):
-            return type(output)(Joint(before_backward).attach(tuple(output)))
-        return Joint(before_backward).attach((output,))[0]
-    return output
+    if backward is None:
+        return output
+    if type(output) in (tuple, list):
+        return type(output)(Joint(backward.before).attach(tuple(output)))
+    return Joint(backward.before).attach((output,))[0]
+
+
+class _BackwardHooks:
+    """The backward hooks around one call of a module: `before` its backward, and `after` it."""
+
+    def __init__(self, module: "Module", args: tuple):
+        self.module = module
+        self.hooks = list(module._backward_hooks.values())
+        self.pre_hooks = list(module._backward_pre_hooks.values())
+        self.any_input = any(isinstance(x, Tensor) and x.requires_grad for x in args)
+        # Of inputs that get no gradient, what a zero gradient needs: keeping the inputs would keep their memory.
+        self.blanks = [
+            (x.shape, x.dtype, x.device) if isinstance(x, Tensor) and x.is_floating_point() and self.any_input else None
+            for x in args
+        ]
+        self.grad_output: tuple = ()
+
+    def before(self, grad_output: tuple) -> tuple:
+        for hook in self.pre_hooks:
+            grad_output = _replaced("backward pre hook", grad_output, hook(self.module, grad_output))
+        self.grad_output = grad_output
+        if not self.any_input:
+            self.after((None,) * len(self.blanks))
+        return grad_output
+
+    def after(self, grad_input: tuple) -> tuple:
+        grad_input = tuple(
+            creation.zeros(blank[0], dtype=blank[1], device=blank[2]) if gradient is None and blank else gradient
+            for gradient, blank in zip(grad_input, self.blanks, strict=True)
+        )
+        for hook in self.hooks:
+            grad_input = _replaced("backward hook", grad_input, hook(self.module, grad_input, self.grad_output))
+        return grad_input
 
 
 def _run_pre_hook(hook: Callable, module: "Module", args: tuple, kwargs: dict) -> tuple[tuple, dict]:

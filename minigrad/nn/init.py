@@ -30,7 +30,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
             raise ValueError(f"negative_slope {param} not a valid number")
         return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity not in _GAINS:
-        raise ValueError(f"Unsupported nonlinearity {nonlinearity}: use one of {', '.join([*_LINEAR, 'leaky_relu', *_GAINS])}")
+        raise ValueError(
+            f"Unsupported nonlinearity {nonlinearity}: use one of {', '.join([*_LINEAR, 'leaky_relu', *_GAINS])}"
+        )
     return _GAINS[nonlinearity]
 
 

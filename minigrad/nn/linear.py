@@ -4,7 +4,8 @@ import math
 from typing import Any
 
 from minigrad import creation
-from minigrad.nn import functional as F, init
+from minigrad.nn import functional as F
+from minigrad.nn import init
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import Tensor
@@ -56,7 +57,13 @@ class Bilinear(Module):
     """y_k = x1^T W_k x2 + b_k, for x1 (..., in1_features), x2 (..., in2_features), W (out, in1, in2) and b (out,)."""
 
     def __init__(
-        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
     ):
         super().__init__()
         if in1_features <= 0:

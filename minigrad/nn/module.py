@@ -9,7 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from minigrad import autograd, backend, dtype as dtypes, printing
+from minigrad import autograd, backend, printing
+from minigrad import dtype as dtypes
 from minigrad.nn import hooks, state
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import HookHandle, Tensor
@@ -68,7 +69,9 @@ class Module:
             fields["_parameters"][name] = None
         elif name in fields.get("_modules", ()):
             if value is not None:
-                raise TypeError(f"cannot assign '{_kind(value)}' as child module '{name}' (torch.nn.Module or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_kind(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+                )
             fields["_modules"][name] = None
         elif name in fields.get("_buffers", ()):
             if not (value is None or isinstance(value, Tensor)):
@@ -83,7 +86,9 @@ class Module:
         """Make room for `name` in one table: an attribute is one thing at a time."""
         fields = self.__dict__
         if table not in fields:
-            raise AttributeError(f"cannot assign {what} before Module.__init__() call: start __init__ with super().__init__()")
+            raise AttributeError(
+                f"cannot assign {what} before Module.__init__() call: start __init__ with super().__init__()"
+            )
         fields.pop(name, None)
         for other in ("_parameters", "_buffers", "_modules"):
             if other != table:
@@ -132,9 +137,9 @@ class Module:
         if name not in table and (name in self.__dict__ or hasattr(type(self), name) or self._is_registered(name)):
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
-            raise KeyError(f'{what} name can\'t contain ".", got: {name}')
+            raise KeyError(f"{what} name can't contain a dot, got: {name}")
         if name == "":
-            raise KeyError(f'{what} name can\'t be empty string ""')
+            raise KeyError(f"{what} name can't be the empty string")
 
     def _is_registered(self, name: str) -> bool:
         return name in self._parameters or name in self._buffers or name in self._modules
@@ -152,7 +157,9 @@ class Module:
         """Add a Tensor that is moved and (if persistent) saved with the module but not trained: masks, running means."""
         self._check_name("buffer", name, self._buffers)
         if not (tensor is None or isinstance(tensor, Tensor)):
-            raise TypeError(f"cannot assign '{_kind(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
+            raise TypeError(
+                f"cannot assign '{_kind(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+            )
         self._buffers[name] = tensor
         (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
@@ -230,7 +237,11 @@ class Module:
         for name in target.split(".") if target else ():
             found = getattr(module, name, None)
             if not isinstance(found, Module):
-                problem = f"`{name}` is not an nn.Module" if found is not None else f"{_kind(module)} has no attribute `{name}`"
+                problem = (
+                    f"`{name}` is not an nn.Module"
+                    if found is not None
+                    else f"{_kind(module)} has no attribute `{name}`"
+                )
                 raise AttributeError(f"{problem} (looking for '{target}')")
             module = found
         return module
@@ -245,7 +256,9 @@ class Module:
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
         if getattr(module, table).get(name) is None:
-            problem = f"`{name}` is not a {what}" if hasattr(module, name) else f"{_kind(module)} has no attribute `{name}`"
+            problem = (
+                f"`{name}` is not a {what}" if hasattr(module, name) else f"{_kind(module)} has no attribute `{name}`"
+            )
             raise AttributeError(f"{problem} (looking for '{target}')")
         return getattr(module, table)[name]
 
@@ -310,7 +323,9 @@ class Module:
             elif t is not None and not isinstance(t, bool):
                 dtype = t
         if dtype is not None and not dtypes.is_floating(dtypes.to_numpy_dtype(dtype)):
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
         return self._apply(lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None))
 
     def cpu(self) -> "Module":
@@ -358,7 +373,9 @@ class Module:
 
     # ------------------------------------------------------------------ hooks and text
 
-    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> HookHandle:
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> HookHandle:
         """Call `hook(module, args)` before `forward`; what it returns replaces args. With kwargs: `(module, args, kwargs)`
         and, to replace them, the pair (args, kwargs)."""
         return hooks.register(self._forward_pre_hooks, hook, prepend, with_kwargs)
@@ -370,7 +387,7 @@ class Module:
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> HookHandle:
         """Call `hook(module, grad_input, grad_output)` in backward, with the gradients of all positional inputs and of all
-        outputs (None where there is none); what it returns replaces grad_input."""
+        outputs; what it returns replaces grad_input. None stands for what is no tensor and for an unused output."""
         return hooks.register(self._backward_hooks, hook, prepend)
 
     def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> HookHandle:

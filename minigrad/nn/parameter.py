@@ -23,6 +23,8 @@ class Parameter(Tensor):
             self.array, self.node, self.version, self.base = data.array, None, None, None
             inplace.alias(data, self)  # writes to either are counted for both
         else:
-            raise TypeError(f"Parameter takes a Tensor, got {type(data).__name__}: write Parameter(minigrad.tensor(...))")
+            raise TypeError(
+                f"Parameter takes a Tensor, got {type(data).__name__}: write Parameter(minigrad.tensor(...))"
+            )
         if requires_grad:
             self.requires_grad_()

@@ -22,7 +22,8 @@ class Incompatible(NamedTuple):
             return "<All keys matched successfully>"
         return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return repr(self)
 
 
 def own(module: "Module") -> Iterator[tuple[str, Tensor]]:
@@ -76,7 +77,9 @@ def load(module: "Module", state_dict: Any, strict: bool, assign: bool) -> Incom
 def _list_keys(result: Incompatible) -> list[str]:
     kinds = {"Missing": result.missing_keys, "Unexpected": result.unexpected_keys}
     return [
-        f"{kind} key(s) in state_dict: " + ", ".join(f'"{key}"' for key in keys) + ". " for kind, keys in kinds.items() if keys
+        f"{kind} key(s) in state_dict: " + ", ".join(f'"{key}"' for key in keys) + ". "
+        for kind, keys in kinds.items()
+        if keys
     ]
 
 

@@ -48,7 +48,11 @@ class TransformerEncoderLayer(Module):
         self.activation = _ACTIVATIONS[activation] if isinstance(activation, str) else activation
 
     def forward(
-        self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool = False
+        self,
+        src: Tensor,
+        src_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool = False,
     ) -> Tensor:
         """Masks as in MultiheadAttention.forward: `src_mask` (T, T), `src_key_padding_mask` (B, T)."""
         x = src

@@ -8,7 +8,7 @@ from typing import Any
 
 from minigrad.backend import kernels_of
 from minigrad.op import fused, op
-from minigrad.ops.elementwise import abs, clamp, eq, exp, log, log1p, maximum, mul, where
+from minigrad.ops.elementwise import abs, clamp, eq, exp, log, log1p, maximum, mul, sub, where
 from minigrad.ops.indexing import along_axis
 from minigrad.ops.nn import log_softmax
 
@@ -53,7 +53,7 @@ def cross_entropy_vjp(dy, logits, residuals, target, ignore_index, label_smoothi
 @op
 def bce(p, target):
     """-(t log p + (1 - t) log(1 - p)), each logarithm not below -100, so that a wrong 0 or 1 costs 100 and not inf."""
-    return -(mul(target, maximum(log(p), -100)) + mul(1 - target, maximum(log1p(-p), -100)))
+    return -(mul(target, maximum(log(p), -100)) + mul(sub(1, target), maximum(log1p(-p), -100)))
 
 
 @bce.vjp
@@ -79,7 +79,7 @@ def kl(log_q: Any, target: Any, *, log_target: bool) -> Any:
 def huber(x, *, delta):
     """x^2 / 2 where |x| <= delta, else delta (|x| - delta / 2). Source: Huber, Ann. Math. Statist. 35 (1964) 73."""
     size = abs(x)
-    return where(size <= delta, mul(mul(x, x), 0.5), mul(size - 0.5 * delta, delta))
+    return where(size <= delta, mul(mul(x, x), 0.5), mul(sub(size, 0.5 * delta), delta))
 
 
 @huber.vjp

@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules. In reading order: sgd, adagrad, rmsprop, adam; then lr_scheduler.
 
-Each optimizer is a pure update function on raw arrays (the formula) and a class that keeps the state; `optimizer.py` has
-what the classes share.
+Each optimizer is a pure update function on raw arrays (the formula) and a class that keeps the state;
+`optimizer.py` has what the classes share.
 """
 
 from minigrad.optim import lr_scheduler

@@ -40,7 +40,7 @@ def adagrad_update(
 
 
 class Adagrad(Optimizer):
-    r"""Adagrad: each entry's rate shrinks with the sum of its squared gradients, so that rare features keep large steps.
+    r"""Adagrad: each entry's rate shrinks with the sum of its squared gradients, so that rare features keep large ones.
 
         s_t = s_{t-1} + g_t^2                            s_0 = `initial_accumulator_value`
         p <- p - lr / (1 + (t - 1) `lr_decay`) g_t / (sqrt(s_t) + eps)
@@ -84,7 +84,7 @@ class Adagrad(Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         super().add_param_group(param_group)
-        for p in param_group["params"]:  # made here and not at the first step: PyTorch's state dict has them from the start
+        for p in param_group["params"]:  # PyTorch's state dict has them before the first step
             full = array_module(p.array).full_like(p.array, number(param_group["initial_accumulator_value"]))
             self.state[p] = {"step": step_count(), "sum": from_raw(full)}
 

@@ -31,9 +31,10 @@ class Adam(Optimizer):
         m_t = beta1 m_{t-1} + (1 - beta1) g_t            v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
         p <- p - lr m' / (sqrt(v') + eps)                m' = m_t / (1 - beta1^t),  v' = v_t / (1 - beta2^t)
 
-    with g the gradient plus `weight_decay` p; `decoupled_weight_decay` shrinks p by lr `weight_decay` p instead (AdamW).
-    `amsgrad` divides by the largest v so far, so that rates never rise again. `maximize` climbs. `foreach`, `fused` and
-    `capturable` are accepted and change nothing: all parameters of a group are updated in one kernel call anyway.
+    with g the gradient plus `weight_decay` p; `decoupled_weight_decay` shrinks p by lr `weight_decay` p instead
+    (AdamW). `amsgrad` divides by the largest v so far, so that rates never rise again. `maximize` climbs.
+    `foreach`, `fused` and `capturable` are accepted and change nothing: all parameters of a group are updated in
+    one kernel call anyway.
 
     Kingma and Ba, "Adam: a method for stochastic optimization" (2015); amsgrad: Reddi, Kale and Kumar, "On the
     convergence of Adam and beyond" (2018).
@@ -56,8 +57,8 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ):
         defaults = {
-            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize,
-            "foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused,
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
+            "maximize": maximize, "foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused,
             "decoupled_weight_decay": decoupled_weight_decay,
         }  # fmt: skip
         super().__init__(params, defaults)
@@ -137,8 +138,9 @@ class _Batch:
 class AdamW(Adam):
     r"""Adam with decoupled weight decay: each step first shrinks the parameter, p <- p - lr `weight_decay` p.
 
-    In Adam the decay passes through m / sqrt(v), which all but cancels its size; here it stays proportional to p. The rest
-    is Adam's formula, with the gradient alone. Biases and gains of norms are usually given a group without decay.
+    In Adam the decay passes through m / sqrt(v), which all but cancels its size; here it stays proportional to p.
+    The rest is Adam's formula, with the gradient alone. Biases and gains of norms are usually given a group without
+    decay.
 
     Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
     """

@@ -31,15 +31,16 @@ required: Any = _Required()  # as a default: an option that every parameter grou
 class Optimizer:
     """Base of all optimizers.
 
-    `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts with a key "params" and options of their own:
-    the parameter groups. `defaults` fills in the options a group leaves out. `param_groups` is the list of groups; a
-    training loop may change `param_groups[i]["lr"]` between steps. `state` maps each parameter to a dict of its state.
+    `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts with a key "params" and options of
+    their own: the parameter groups. `defaults` fills in the options a group leaves out. `param_groups` is the list
+    of groups; a training loop may change `param_groups[i]["lr"]` between steps. `state` maps each parameter to a
+    dict of its state.
 
     A subclass writes `step`, and `check(options)` if its options have limits. A parameter whose `.grad` is None is
     skipped wholly: neither it nor its state changes.
 
-    Raises TypeError for anything but tensors, ValueError for an empty list, a parameter given twice, or a tensor that is
-    not a leaf.
+    Raises TypeError for anything but tensors, ValueError for an empty list, a parameter given twice, or a tensor
+    that is not a leaf.
     """
 
     def __init__(self, params: Params, defaults: dict[str, Any]):
@@ -101,7 +102,9 @@ class Optimizer:
             raise KeyError(f"a parameter group needs the key 'params', got the keys {list(param_group)}")
         tensors, names = _tensors_and_names(param_group["params"])
         if self.param_groups and (names is not None) != ("param_names" in self.param_groups[0]):
-            raise ValueError("all optimizer param groups should be with/without names: name the parameters of all groups or none")
+            raise ValueError(
+                "all optimizer param groups should be with/without names: name the parameters of all groups or none"
+            )
         for tensor in tensors:
             _check_parameter(tensor)
         known = {id(p) for group in self.param_groups for p in group["params"]}
@@ -153,15 +156,17 @@ class Optimizer:
             packed = {name: value for name, value in group.items() if name != "params"}
             packed["params"] = [index[id(p)] for p in group["params"]]
             groups.append(packed)
-        state = {index.get(id(key), key) if isinstance(key, Tensor) else key: value for key, value in self.state.items()}
+        state = {
+            index.get(id(key), key) if isinstance(key, Tensor) else key: value for key, value in self.state.items()
+        }
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` gave, for the same parameters in the same order.
 
-        State is copied, moved to the device of its parameter and cast to its dtype, step counts excepted. Options of the
-        saved groups replace the present ones; an option the saved groups lack takes its default. Raises ValueError if
-        the number of groups, or of parameters in one, differs.
+        State is copied, moved to the device of its parameter and cast to its dtype, step counts excepted. Options
+        of the saved groups replace the present ones; an option the saved groups lack takes its default. Raises
+        ValueError if the number of groups, or of parameters in one, differs.
         """
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
@@ -252,7 +257,9 @@ def _check_parameter(tensor: Any) -> None:
     if not (tensor.is_leaf or tensor.retains_grad):
         raise ValueError("can't optimize a non-leaf Tensor: optimize the leaf it was computed from, or detach() it")
     if not getattr(tensor.array.flags, "writeable", True):
-        raise ValueError("can't optimize a Tensor on read-only memory (it wraps a read-only NumPy array): clone() it first")
+        raise ValueError(
+            "can't optimize a Tensor on read-only memory (it wraps a read-only NumPy array): clone() it first"
+        )
 
 
 def _fitted(value: Any, parameter: Tensor, name: str = "") -> Any:
@@ -342,4 +349,6 @@ def check_at_least_zero(options: dict[str, Any], **titles: str) -> None:
 
 def refuse_differentiable(options: dict[str, Any]) -> None:
     if options["differentiable"]:
-        raise NotImplementedError("differentiable=True is not supported: steps write into the parameters and are not recorded")
+        raise NotImplementedError(
+            "differentiable=True is not supported: steps write into the parameters and are not recorded"
+        )

@@ -32,7 +32,7 @@ def rmsprop_update(
     momentum: float,
     maximize: bool,
 ) -> None:
-    """One step for one parameter; writes into `param` and the state (`grad_avg`, `momentum_buffer`: None if not used)."""
+    """One step for one parameter; writes into `param` and the state (`grad_avg`, `momentum_buffer`: None if unused)."""
     g = -grad if maximize else grad
     if weight_decay:
         g = g + weight_decay * param
@@ -80,8 +80,8 @@ class RMSprop(Optimizer):
         differentiable: bool = False,
     ):
         defaults = {
-            "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered, "weight_decay": weight_decay,
-            "capturable": capturable, "foreach": foreach, "maximize": maximize, "differentiable": differentiable,
+            "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
+            "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize, "differentiable": differentiable,
         }  # fmt: skip
         super().__init__(params, defaults)
 
@@ -100,7 +100,9 @@ class RMSprop(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returns."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            options = {name: number(group[name]) for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")}
+            options = {
+                name: number(group[name]) for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")
+            }
             for p, grad in self._gradients(group):
                 state = self.state[p]
                 if not state:

@@ -86,7 +86,8 @@ class SGD(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returns."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            options = {name: number(group[name]) for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")}
+            names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
+            options = {name: number(group[name]) for name in names}
             for p, grad in self._gradients(group):
                 buffer, first = None, False
                 if options["momentum"]:

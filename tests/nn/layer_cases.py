@@ -275,7 +275,9 @@ def hooks(lib: Any) -> list[Any]:
     module = Two()
     handles = [
         module.register_forward_pre_hook(note("pre")),
-        module.register_forward_pre_hook(note("pre first", (tensor(5.0, requires_grad=True), tensor(7.0))), prepend=True),
+        module.register_forward_pre_hook(
+            note("pre first", (tensor(5.0, requires_grad=True), tensor(7.0))), prepend=True
+        ),
         module.register_forward_hook(note("after")),
         module.register_forward_hook(note("after, kwargs"), with_kwargs=True),
         module.register_full_backward_hook(note("backward")),

@@ -30,7 +30,9 @@ def test_layers_start_as_pytorchs(what, seed):
 
 
 @pytest.mark.parametrize(
-    "case, recorded", list(zip(cases.INIT, RECORDED["init"], strict=True)), ids=lambda c: str(c) if len(str(c)) < 80 else ""
+    "case, recorded",
+    list(zip(cases.INIT, RECORDED["init"], strict=True)),
+    ids=lambda c: str(c) if len(str(c)) < 80 else "",
 )
 def test_init_functions_are_pytorchs(case, recorded):
     name, shape, kwargs = case
@@ -79,7 +81,8 @@ def test_orthogonal_is_orthogonal():
 
 
 @pytest.mark.parametrize(
-    "name", ["uniform", "normal", "eye", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal"]
+    "name",
+    ["uniform", "normal", "eye", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal"],
 )
 def test_old_names_warn_and_do_the_same(name):
     mg.manual_seed(1)

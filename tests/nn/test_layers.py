@@ -45,7 +45,8 @@ def test_values_and_gradients_are_pytorchs(case):
     what, name, args, kwargs, arrays = case
     module = cases.fill(mg, build(name, args, kwargs))
     answer = cases.answer(module, cases.inputs(mg, arrays, what in cases.TARGETS))
-    close(answer, RECORDED["forwards"][what])
+    # PyTorch's gradient of hardsigmoid takes 1/6 in single precision.
+    close(answer, RECORDED["forwards"][what], rtol=1e-7 if what == "Hardsigmoid" else 1e-8)
 
 
 @pytest.mark.parametrize("case", cases.FORWARDS, ids=[case[0] for case in cases.FORWARDS])
@@ -74,7 +75,9 @@ def test_dropout_follows_pytorchs_draws():
     close(cases.in_training(mg), RECORDED["in training"])
 
 
-@pytest.mark.parametrize("name, shape", [("Dropout", (64, 64)), ("Dropout1d", (64, 64, 2)), ("Dropout2d", (64, 64, 2, 1))])
+@pytest.mark.parametrize(
+    "name, shape", [("Dropout", (64, 64)), ("Dropout1d", (64, 64, 2)), ("Dropout2d", (64, 64, 2, 1))]
+)
 def test_dropout_in_training_and_evaluation(name, shape):
     mg.manual_seed(0)
     layer, x = getattr(nn, name)(0.25), mg.ones(*shape)
@@ -135,7 +138,11 @@ def test_embedding_index_out_of_range(index):
     "options, error, match",
     [
         ({"max_norm": 1.0}, NotImplementedError, "max_norm"),
-        ({"sparse": True, "scale_grad_by_freq": True}, NotImplementedError, "support scale_grad_by_freq, sparse; leave"),
+        (
+            {"sparse": True, "scale_grad_by_freq": True},
+            NotImplementedError,
+            "support scale_grad_by_freq, sparse; leave",
+        ),
         ({"padding_idx": 3}, AssertionError, "Padding_idx must be within num_embeddings"),
         ({"_weight": mg.zeros(2, 2)}, AssertionError, "does not match"),
     ],

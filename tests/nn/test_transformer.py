@@ -75,7 +75,13 @@ def test_the_encoder_finds_the_causal_mask_by_itself():
             return src
 
     stack, x = nn.TransformerEncoder(Layer(), 1), mg.zeros(3, 1, 4)
-    for mask in (generate_square_subsequent_mask(3), mg.ones(3, 3).triu(1).bool(), mg.zeros(3, 3), mg.zeros(2, 3, 3), None):
+    for mask in (
+        generate_square_subsequent_mask(3),
+        mg.ones(3, 3).triu(1).bool(),
+        mg.zeros(3, 3),
+        mg.zeros(2, 3, 3),
+        None,
+    ):
         stack(x, mask)
     stack(x, mg.zeros(3, 3), is_causal=True)
     assert seen == [True, True, False, False, False, True]
@@ -114,14 +120,26 @@ Q, KEYS, BATCH_4 = mg.zeros(3, 2, 4), mg.zeros(5, 2, 4), mg.zeros(5, 4, 4)
             RuntimeError,
             r"The shape of the 2D attn_mask is torch.Size\(\[2, 2\]\), but should be \(3, 3\)",
         ),
-        (lambda: nn.MultiheadAttention(4, 2)(Q, Q, Q, attn_mask=mg.zeros(1, 3, 3)), RuntimeError, r"but should be \(4, 3, 3\)"),
-        (lambda: nn.MultiheadAttention(4, 2)(Q, Q, Q, attn_mask=mg.zeros(3)), RuntimeError, "dimension 1 is not supported"),
+        (
+            lambda: nn.MultiheadAttention(4, 2)(Q, Q, Q, attn_mask=mg.zeros(1, 3, 3)),
+            RuntimeError,
+            r"but should be \(4, 3, 3\)",
+        ),
+        (
+            lambda: nn.MultiheadAttention(4, 2)(Q, Q, Q, attn_mask=mg.zeros(3)),
+            RuntimeError,
+            "dimension 1 is not supported",
+        ),
         (
             lambda: nn.MultiheadAttention(4, 2)(Q, Q, Q, mg.zeros(2, 2).bool()),
             AssertionError,
             r"expected key_padding_mask of shape \(2, 3\), but got \(2, 2\)",
         ),
-        (lambda: nn.MultiheadAttention(4, 2)(Q, Q, Q, mg.zeros(2, 3).long()), AssertionError, "only bool and floating types"),
+        (
+            lambda: nn.MultiheadAttention(4, 2)(Q, Q, Q, mg.zeros(2, 3).long()),
+            AssertionError,
+            "only bool and floating types",
+        ),
         (lambda: nn.TransformerEncoderLayer(4, 2, activation="tanh"), RuntimeError, "should be relu/gelu, not tanh"),
     ],
 )

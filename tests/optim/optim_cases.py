@@ -54,7 +54,9 @@ OPTIMIZERS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def minimize(optim: Any, kind: str, options: dict[str, Any], parameters: list, set_gradients: Callable) -> Iterator[tuple]:
+def minimize(
+    optim: Any, kind: str, options: dict[str, Any], parameters: list, set_gradients: Callable
+) -> Iterator[tuple]:
     """(step, optimizer) after each step; the second parameter is in a group of its own with half the rate."""
     first, second, *others = parameters
     rate = options.get("lr", 0.01)
@@ -72,7 +74,9 @@ def minimize(optim: Any, kind: str, options: dict[str, Any], parameters: list, s
 # ---- schedules -----------------------------------------------------------------------------------------------------
 
 EPOCHS = 30
-METRICS = [round(1 / (1 + epoch) + (0.25 if epoch > 12 else 0) + (0.1 if epoch % 4 == 0 else 0), 3) for epoch in range(EPOCHS)]
+METRICS = [
+    round(1 / (1 + epoch) + (0.25 if epoch > 12 else 0) + (0.1 if epoch % 4 == 0 else 0), 3) for epoch in range(EPOCHS)
+]
 
 
 class Inverse:
@@ -108,9 +112,13 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     "restarts": lambda s, o: s.CosineAnnealingWarmRestarts(o, 4, T_mult=2, eta_min=0.002),
     "restarts alike": lambda s, o: s.CosineAnnealingWarmRestarts(o, 6),
     "one cycle": lambda s, o: s.OneCycleLR(o, max_lr=[0.3, 0.2], total_steps=31),
-    "one cycle linear": lambda s, o: s.OneCycleLR(o, 0.5, epochs=8, steps_per_epoch=4, pct_start=0.25, anneal_strategy="linear"),
+    "one cycle linear": lambda s, o: s.OneCycleLR(
+        o, 0.5, epochs=8, steps_per_epoch=4, pct_start=0.25, anneal_strategy="linear"
+    ),
     "one cycle in three": lambda s, o: s.OneCycleLR(o, 0.5, total_steps=30, three_phase=True, base_momentum=[0.8, 0.7]),
-    "one cycle, steady momentum": lambda s, o: s.OneCycleLR(o, 0.5, total_steps=30, pct_start=0.5, cycle_momentum=False),
+    "one cycle, steady momentum": lambda s, o: s.OneCycleLR(
+        o, 0.5, total_steps=30, pct_start=0.5, cycle_momentum=False
+    ),
     "warm-up, then cosine": lambda s, o: s.SequentialLR(
         o, [s.LinearLR(o, start_factor=0.1, total_iters=5), s.CosineAnnealingLR(o, 25)], milestones=[5]
     ),
@@ -122,7 +130,9 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
         [s.SequentialLR(o, [s.ConstantLR(o, 0.5, 9), s.LambdaLR(o, Inverse(0.5))], [4]), s.PolynomialLR(o, 10)],
         milestones=[12],
     ),
-    "chained": lambda s, o: s.ChainedScheduler([s.ConstantLR(o, 0.1, 4), s.ExponentialLR(o, 0.9), s.CosineAnnealingLR(o, 40)]),
+    "chained": lambda s, o: s.ChainedScheduler(
+        [s.ConstantLR(o, 0.1, 4), s.ExponentialLR(o, 0.9), s.CosineAnnealingLR(o, 40)]
+    ),
     "plateau": lambda s, o: s.ReduceLROnPlateau(o, patience=2),
     "plateau up": lambda s, o: s.ReduceLROnPlateau(o, "max", factor=0.5, patience=1, cooldown=2, min_lr=[0.02, 0.001]),
     "plateau absolute": lambda s, o: s.ReduceLROnPlateau(o, patience=0, threshold=0.05, threshold_mode="abs", eps=1e-3),
@@ -149,8 +159,20 @@ def row(optimizer: Any) -> list:
     return [groups[0]["lr"], groups[1]["lr"], groups[1]["betas"][0] if "betas" in groups[1] else groups[1]["momentum"]]
 
 
-JUMPS = {"step": (3, 7, 21), "linear": (2, 9), "cosine": (4, 13), "lambda": (5, 2), "restarts": (0.5, 3.75, 4.25, 11.5, 29)}
-CHANGED_BY_HAND = ("step", "exponential", "linear", "cosine", "chained")  # the rate is set to 0.04 at epoch 3 by the program
+JUMPS = {
+    "step": (3, 7, 21),
+    "linear": (2, 9),
+    "cosine": (4, 13),
+    "lambda": (5, 2),
+    "restarts": (0.5, 3.75, 4.25, 11.5, 29),
+}
+CHANGED_BY_HAND = (
+    "step",
+    "exponential",
+    "linear",
+    "cosine",
+    "chained",
+)  # the rate is set to 0.04 at epoch 3 by the program
 SHOWN = ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW")
 SCHEDULE_NAMES = (
     "LambdaLR MultiplicativeLR StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR "

@@ -72,7 +72,7 @@ def test_rate_changed_by_the_program_midway(name):
 
 @pytest.mark.parametrize("name", cases.SCHEDULES)
 def test_saved_and_loaded_midway(name):
-    optimizer, scheduler = made(name)
+    _, scheduler = made(name)
     whole = list(cases.run_schedule(scheduler))
     first_optimizer, first = made(name)
     list(cases.run_schedule(first, 0, 11))
@@ -84,9 +84,11 @@ def test_saved_and_loaded_midway(name):
     assert list(cases.run_schedule(second, 11)) == whole[11:]
 
 
-@pytest.mark.parametrize("name", sorted({"step", "multistep", "linear", "exponential", "polynomial", "cosine", "one lambda"}))
+@pytest.mark.parametrize(
+    "name", sorted({"step", "multistep", "linear", "exponential", "polynomial", "cosine", "one lambda"})
+)
 def test_resumed_with_last_epoch(name):
-    optimizer, scheduler = made(name)
+    _, scheduler = made(name)
     whole = list(cases.run_schedule(scheduler))
     other, twin = made(name)
     list(cases.run_schedule(twin, 0, 8))
@@ -129,8 +131,13 @@ def test_initial_lr_is_kept_in_the_groups():
 def test_state_dict_has_everything_but_the_optimizer():
     saved = lr_scheduler.StepLR(sgd(), 2).state_dict()
     assert saved == {
-        "step_size": 2, "gamma": 0.1, "base_lrs": [0.1, 0.01], "last_epoch": 0, "_step_count": 1, "_last_lr": [0.1, 0.01],
-    }  # fmt: skip
+        "step_size": 2,
+        "gamma": 0.1,
+        "base_lrs": [0.1, 0.01],
+        "last_epoch": 0,
+        "_step_count": 1,
+        "_last_lr": [0.1, 0.01],
+    }
     slow = lr_scheduler.LambdaLR(sgd(), [cases.Inverse(0.25), lambda epoch: 1.0]).state_dict()
     assert slow["lr_lambdas"] == [{"slope": 0.25}, None]
     fast = lr_scheduler.LambdaLR(sgd(), [cases.Inverse(9.0), lambda epoch: 1.0])
@@ -159,10 +166,12 @@ def test_momentum_that_onecycle_cycles_is_used():
     assert optimizer.state[parameter]["momentum_buffer"].item() > 2
 
 
-def test_scheduler_first_warns_once():
-    scheduler = lr_scheduler.StepLR(sgd(), 2)
-    with pytest.warns(UserWarning, match=r"`lr_scheduler.step\(\)` before `optimizer.step\(\)`"):
+@pytest.mark.parametrize("name", ["step", "cosine", "one cycle", "warm-up, then cosine", "sequence in a sequence"])
+def test_scheduler_first_warns_once(name):
+    _, scheduler = made(name)
+    with pytest.warns(UserWarning, match=r"`lr_scheduler.step\(\)` before `optimizer.step\(\)`") as caught:
         scheduler.step()
+    assert [Path(warning.filename).name for warning in caught] == [Path(__file__).name]
     scheduler.step()  # warnings are errors here
     optimizer = sgd()
     scheduler = lr_scheduler.StepLR(optimizer, 2)
@@ -243,13 +252,29 @@ REFUSED = [
     (build("CosineAnnealingLR", sgd(), 0), ValueError, "T_max other than 0"),
     (build("CosineAnnealingWarmRestarts", sgd(), 0), ValueError, "Expected positive integer T_0, but got 0"),
     (build("CosineAnnealingWarmRestarts", sgd(), 1, T_mult=0), ValueError, "Expected integer T_mult >= 1, but got 0"),
-    (build("CosineAnnealingWarmRestarts", sgd(), 1, eta_min="x"), ValueError, "Expected float or int eta_min, but got x"),
-    (lambda: lr_scheduler.CosineAnnealingWarmRestarts(sgd(), 2).step(-1), ValueError, "Expected non-negative epoch, but got -1"),
+    (
+        build("CosineAnnealingWarmRestarts", sgd(), 1, eta_min="x"),
+        ValueError,
+        "Expected float or int eta_min, but got x",
+    ),
+    (
+        lambda: lr_scheduler.CosineAnnealingWarmRestarts(sgd(), 2).step(-1),
+        ValueError,
+        "Expected non-negative epoch, but got -1",
+    ),
     (build("SequentialLR", sgd(), [], []), ValueError, "expects at least one scheduler"),
     (build("SequentialLR", sgd(), [1], []), TypeError, "SequentialLR at index 0 should have `optimizer`"),
-    (lambda: lr_scheduler.SequentialLR(sgd(), [lr_scheduler.StepLR(sgd(), 1)], []), ValueError, "belong to the same optimizer"),
+    (
+        lambda: lr_scheduler.SequentialLR(sgd(), [lr_scheduler.StepLR(sgd(), 1)], []),
+        ValueError,
+        "belong to the same optimizer",
+    ),
     (lambda: _in_sequence(lr_scheduler.ReduceLROnPlateau, []), ValueError, "does not support `ReduceLROnPlateau`"),
-    (lambda: _in_sequence(lambda o: lr_scheduler.StepLR(o, 1), [3]), ValueError, "schedulers 1 and the number of milestones to be equal to 1"),
+    (
+        lambda: _in_sequence(lambda o: lr_scheduler.StepLR(o, 1), [3]),
+        ValueError,
+        "schedulers 1 and the number of milestones to be equal to 1",
+    ),
     (build("ChainedScheduler", []), ValueError, "expects at least one scheduler"),
     (
         lambda: lr_scheduler.ChainedScheduler([lr_scheduler.StepLR(sgd(), 1), lr_scheduler.StepLR(sgd(), 1)]),
@@ -259,13 +284,25 @@ REFUSED = [
     (build("OneCycleLR", 1, 0.1), TypeError, "int is not an Optimizer"),
     (build("OneCycleLR", sgd(), 0.1), ValueError, "either total_steps OR"),
     (build("OneCycleLR", sgd(), 0.1, 0), ValueError, "Expected positive integer total_steps, but got 0"),
-    (build("OneCycleLR", sgd(), 0.1, epochs=0, steps_per_epoch=3), ValueError, "Expected positive integer epochs, but got 0"),
-    (build("OneCycleLR", sgd(), 0.1, epochs=2, steps_per_epoch=0), ValueError, "Expected positive integer steps_per_epoch, but got 0"),
+    (
+        build("OneCycleLR", sgd(), 0.1, epochs=0, steps_per_epoch=3),
+        ValueError,
+        "Expected positive integer epochs, but got 0",
+    ),
+    (
+        build("OneCycleLR", sgd(), 0.1, epochs=2, steps_per_epoch=0),
+        ValueError,
+        "Expected positive integer steps_per_epoch, but got 0",
+    ),
     (build("OneCycleLR", sgd(), 0.1, 3, pct_start=2), ValueError, "between 0 and 1 pct_start, but got 2"),
     (build("OneCycleLR", sgd(), 0.1, 3, anneal_strategy="x"), ValueError, "one of 'cos' or 'linear', instead got x"),
     (build("OneCycleLR", sgd(), [0.1], 3), ValueError, "max_lr has 1 values, param_groups has 2"),
     (build("OneCycleLR", optim.Adagrad(pair()), 0.1, 3), ValueError, "must support momentum or beta1"),
-    (lambda: list(cases.run_schedule(lr_scheduler.OneCycleLR(sgd(), 0.1, 3))), ValueError, "step 4 times. .* total steps is 3"),
+    (
+        lambda: list(cases.run_schedule(lr_scheduler.OneCycleLR(sgd(), 0.1, 3))),
+        ValueError,
+        "step 4 times. .* total steps is 3",
+    ),
     (build("ReduceLROnPlateau", sgd(), factor=1.0), ValueError, "Factor should be < 1.0, got 1.0"),
     (build("ReduceLROnPlateau", 1), TypeError, "int is not an Optimizer"),
     (build("ReduceLROnPlateau", sgd(), "x"), ValueError, "mode x is unknown!"),

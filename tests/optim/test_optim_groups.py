@@ -27,7 +27,8 @@ def test_options_of_a_group_and_defaults(pair):
     assert (first["params"], first["lr"], first["momentum"], first["name"]) == ([pair[0]], 0.1, 0.5, "x")
     assert (second["params"], second["lr"], second["momentum"]) == ([pair[1]], 0.1, 0)
     assert list(optim.SGD(iter(pair)).param_groups[0]) == [
-        "params", "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize", "foreach", "differentiable", "fused",
+        "params", "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize", "foreach", "differentiable",
+        "fused",
     ]  # fmt: skip
 
 
@@ -58,8 +59,8 @@ def test_state_dict_has_pytorchs_layout(pair):
     assert saved["param_groups"] == [
         {
             "lr": 0.5, "betas": (0.9, 0.999), "eps": 1e-08, "weight_decay": 0, "amsgrad": False, "maximize": False,
-            "foreach": None, "capturable": False, "differentiable": False, "fused": None, "decoupled_weight_decay": False,
-            "params": [0, 1],
+            "foreach": None, "capturable": False, "differentiable": False, "fused": None,
+            "decoupled_weight_decay": False, "params": [0, 1],
         }
     ]  # fmt: skip
     assert list(stepped(optim.Adam, pair, amsgrad=True).state_dict()["state"][0])[-1] == "max_exp_avg_sq"
@@ -101,7 +102,10 @@ def test_loading_fills_in_options_the_saved_groups_lack(pair):
 
 def test_loading_keeps_what_is_not_tensors_and_not_of_parameters(pair):
     optimizer = optim.SGD(pair)
-    saved = {"state": {0: {"history": [minigrad.ones(3), 2], "n": 1}, "global": 5}, "param_groups": [{"params": [0, 1]}]}
+    saved = {
+        "state": {0: {"history": [minigrad.ones(3), 2], "n": 1}, "global": 5},
+        "param_groups": [{"params": [0, 1]}],
+    }
     optimizer.load_state_dict(saved)
     assert optimizer.state["global"] == 5
     assert optimizer.state[pair[0]]["n"] == 1
@@ -112,9 +116,14 @@ def test_loading_what_does_not_fit(pair):
     optimizer = optim.SGD(pair, lr=0.1)
     with pytest.raises(ValueError, match="different number of parameter groups: 0, the optimizer has 1"):
         optimizer.load_state_dict({"state": {}, "param_groups": []})
-    with pytest.raises(ValueError, match="doesn't match the size of optimizer's group: group 0 has 1 parameters, the optimizer's 2"):
+    with pytest.raises(
+        ValueError, match="doesn't match the size of optimizer's group: group 0 has 1 parameters, the optimizer's 2"
+    ):
         optimizer.load_state_dict({"state": {}, "param_groups": [{"params": [0]}]})
-    adam, other = stepped(optim.Adam, pair), [minigrad.ones(2, 2, requires_grad=True), minigrad.ones(3, requires_grad=True)]
+    adam, other = (
+        stepped(optim.Adam, pair),
+        [minigrad.ones(2, 2, requires_grad=True), minigrad.ones(3, requires_grad=True)],
+    )
     swapped = optim.Adam(other)
     swapped.load_state_dict(adam.state_dict())
     other[0].grad = minigrad.ones(2, 2)
@@ -126,7 +135,9 @@ def test_loading_what_does_not_fit(pair):
 def test_what_is_not_a_list_of_leaves(kind, pair):
     with pytest.raises(ValueError, match="optimizer got an empty parameter list"):
         kind([])
-    with pytest.raises(TypeError, match=r"should be an iterable of Tensors or dicts, but got a Tensor; write \[tensor\]"):
+    with pytest.raises(
+        TypeError, match=r"should be an iterable of Tensors or dicts, but got a Tensor; write \[tensor\]"
+    ):
         kind(pair[0])
     with pytest.raises(TypeError, match="can only optimize Tensors, but one of the params is int"):
         kind([1])
@@ -169,7 +180,11 @@ LIMITS = [
     (optim.SGD, {"momentum": -0.5}, "Invalid momentum value: -0.5"),
     (optim.SGD, {"weight_decay": -1}, "Invalid weight_decay value: -1"),
     (optim.SGD, {"nesterov": True}, "Nesterov momentum requires a momentum and zero dampening"),
-    (optim.SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "Nesterov momentum requires a momentum and zero dampening"),
+    (
+        optim.SGD,
+        {"nesterov": True, "momentum": 0.9, "dampening": 0.1},
+        "Nesterov momentum requires a momentum and zero dampening",
+    ),
     (optim.Adagrad, {"lr": -1}, "Invalid learning rate: -1"),
     (optim.Adagrad, {"lr_decay": -1}, "Invalid lr_decay value: -1"),
     (optim.Adagrad, {"weight_decay": -1}, "Invalid weight_decay value: -1"),

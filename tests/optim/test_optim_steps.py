@@ -89,8 +89,12 @@ def test_resumed_run_is_the_undisturbed_run_bit_for_bit(kind, options):
 @pytest.mark.parametrize("layout", ["transposed", "every second", "zero size", "one of many"])
 def test_any_memory_layout_is_written_in_place(kind, layout):
     backing = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 6)
-    view = {"transposed": backing.T, "every second": backing[::2, 1::2], "zero size": backing[:0], "one of many": backing[1:2]}
-    array = view[layout]
+    array = {
+        "transposed": backing.T,
+        "every second": backing[::2, 1::2],
+        "zero size": backing[:0],
+        "one of many": backing[1:2],
+    }[layout]
     plain = minigrad.tensor(array.copy()).requires_grad_()
     strided = minigrad.from_numpy(array).requires_grad_()
     untouched = backing.copy()
@@ -174,7 +178,7 @@ def test_backward_after_a_step_notices_the_write(kind):
     loss = (p * p).sum()
     p.grad = minigrad.ones(2)
     getattr(optim, kind)([p], lr=0.5).step()
-    with pytest.raises(RuntimeError, match="in-?place|modified|version"):
+    with pytest.raises(RuntimeError, match=r"in-?place|modified|version"):
         loss.backward()
 
 

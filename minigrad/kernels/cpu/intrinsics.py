@@ -5,7 +5,8 @@ and Numba would call it once per element (2000 us per million). The functions he
 instructions, which the loop vectoriser widens to whatever the machine offers (AVX-512: 16 numbers an instruction).
 
 Their error bounds depend on the order of the operations, and Numba puts its fast-math flags on every addition and
-multiplication of a kernel; so they are written in explicit fused multiply-adds, which no flag reorders.
+multiplication of a kernel; so they are written in explicit multiply-adds, which no flag reorders (one instruction, and
+one rounding, wherever the machine has it).
 """
 
 import ctypes

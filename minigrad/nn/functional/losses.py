@@ -5,6 +5,7 @@ All take `reduction`: "none" gives the losses one by one, "mean" (the default) a
 """
 
 import warnings
+from collections.abc import Callable
 
 from minigrad import ops
 from minigrad.nn.functional.distance import pairwise_distance
@@ -50,20 +51,27 @@ def smooth_l1_loss(
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """(x - t)^2 / 2 where |x - t| <= delta, else delta (|x - t| - delta / 2). Source: Ann. Math. Statist. 35 (1964) 73."""
+    """(x - t)^2 / 2 where |x - t| <= delta, else delta (|x - t| - delta / 2). Source: Ann. Math. Statist. 35 (1964) 73.
+
+    With `weight`, w times that; unlike in `mse_loss`, "mean" divides by the number of entries all the same.
+    """
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}.")
 
     def huber(difference: Tensor) -> Tensor:
         return ops.huber(difference, delta=delta)
 
-    return _pointwise("huber_loss", huber, input, target, (None, None, reduction), weight)
+    if weight is None or reduction != "mean":
+        return _pointwise("huber_loss", huber, input, target, (None, None, reduction), weight)
+    return _pointwise("huber_loss", huber, input, target, (None, None, "none"), weight).mean()
 
 
-def _pointwise(name, function, input, target, how, weight=None):
-    """function(input - target), weighted and reduced."""
-    reduction = reduction_of(how[2], how[0], how[1])
-    warn_of_broadcast(input, target)
+def _pointwise(
+    name: str, function: Callable, input: Tensor, target: Tensor, how: tuple, weight: Tensor | None = None
+) -> Tensor:
+    """function(input - target), weighted and reduced; `how` is (size_average, reduce, reduction)."""
+    reduction = reduction_of(how[2], how[0], how[1], stacklevel=4)
+    warn_of_broadcast(input, target, stacklevel=4)
     difference = ops.sub(input, target)
     needs_floating(name, difference.array)
     loss = function(difference)

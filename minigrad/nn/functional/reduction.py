@@ -6,7 +6,9 @@ from typing import Any
 from minigrad.tensor import Tensor
 
 
-def reduction_of(reduction: str, size_average: Any = None, reduce: Any = None, *more: str) -> str:
+def reduction_of(
+    reduction: str, size_average: Any = None, reduce: Any = None, *more: str, stacklevel: int = 3
+) -> str:  # fmt: skip
     """The reduction that was meant: "none", "mean", "sum" or one of `more`; the two older arguments win, with a warning."""
     if size_average is not None or reduce is not None:
         if reduce is False:
@@ -14,10 +16,11 @@ def reduction_of(reduction: str, size_average: Any = None, reduce: Any = None, *
         else:
             reduction = "sum" if size_average is False else "mean"
         warnings.warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3
+            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
+            stacklevel=stacklevel,
         )
     if reduction not in ("none", "mean", "sum", *more):
-        raise ValueError(f"{reduction} is not a valid value for reduction; it is one of none, mean, sum{''.join(', ' + m for m in more)}")
+        raise ValueError(f"{reduction} is not a valid value for reduction: {', '.join(('none', 'mean', 'sum', *more))}")
     return reduction
 
 
@@ -28,11 +31,11 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
     return loss.mean() if reduction == "mean" else loss.sum()
 
 
-def warn_of_broadcast(input: Tensor, target: Tensor) -> None:
+def warn_of_broadcast(input: Tensor, target: Tensor, stacklevel: int) -> None:
     """(N,) against (N, 1) broadcasts to (N, N): never what was wanted, and silent."""
     if input.array.shape != target.array.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely "
             f"lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )

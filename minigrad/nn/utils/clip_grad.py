@@ -1,4 +1,4 @@
-"""Gradient clipping: hold the length of the gradient, or each entry of it, below a bound before the optimizer's step."""
+"""Gradient clipping: hold the length of the gradient, or each of its entries, below a bound before a step."""
 
 import functools
 import math
@@ -21,9 +21,9 @@ def clip_grad_norm_(
 ) -> Tensor:
     """Scale all gradients, in place, by min(1, max_norm / (norm + 1e-6)); returns the norm they had together.
 
-    The norm is that of the one long vector of all gradients: (sum |g|^p)^(1/p) with p = `norm_type`, inf for the largest
-    entry. Parameters without a gradient are passed over. With `error_if_nonfinite`, a norm that is nan or inf raises
-    RuntimeError; otherwise it makes the gradients nan or 0. `foreach` is accepted and changes nothing.
+    The norm is that of the one long vector of all gradients: (sum |g|^p)^(1/p) with p = `norm_type`, inf for the
+    largest entry. Parameters without a gradient are passed over. With `error_if_nonfinite`, a norm that is nan or
+    inf raises RuntimeError; otherwise it makes the gradients nan or 0. `foreach` is accepted and changes nothing.
 
     Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013).
     """
@@ -41,27 +41,22 @@ def get_total_norm(
     tensors, norm_type = _listed(tensors), float(norm_type)
     if not tensors:
         return creation.zeros((), dtype=float32)
-    total = _two_norm(tensors) if norm_type == 2.0 else None
-    if total is None:
-        dtype = functools.reduce(promote_types, (t.dtype for t in tensors))
-        norms = [ops.vector_norm(from_raw(t.array), norm_type, None, False) for t in tensors]
-        norms = [norm.to(device=tensors[0].device, dtype=dtype) for norm in norms]
-        total = ops.vector_norm(ops.stack(norms), norm_type, None, False)
+    dtype = functools.reduce(promote_types, (t.dtype for t in tensors))
+    kernels = kernels_of(tensors[0].array)
+    if norm_type == 2.0 and hasattr(kernels, "sum_of_squares") and len({t.device for t in tensors}) == 1:
+        root = math.sqrt(kernels.sum_of_squares([t.array for t in tensors]))
+        total = creation.full((), root, dtype=dtype, device=tensors[0].device)
+    else:
+        wide = promote_types(dtype, float32)  # the sums of 16-bit numbers
+        norms = [ops.vector_norm(from_raw(t.array).to(wide), norm_type, None, False) for t in tensors]
+        norms = [norm.to(tensors[0].device) for norm in norms]
+        total = ops.vector_norm(ops.stack(norms), norm_type, None, False).to(dtype)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
-            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite ({total.item()}), so it cannot "
-            f"be clipped. To scale the gradients by it anyway, set `error_if_nonfinite=False`"
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite ({total.item()}), so it "
+            f"cannot be clipped. To scale the gradients by it anyway, set `error_if_nonfinite=False`"
         )
     return total
-
-
-def _two_norm(tensors: list[Tensor]) -> Tensor | None:
-    """By the kernel that reads each array once, where there is one."""
-    arrays = [t.array for t in tensors]
-    kernels = kernels_of(arrays[0])
-    if not hasattr(kernels, "sum_of_squares") or any(t.dtype is not float32 or t.device != tensors[0].device for t in tensors):
-        return None
-    return creation.full((), math.sqrt(kernels.sum_of_squares(arrays)), dtype=float32, device=tensors[0].device)
 
 
 @autograd.no_grad()
@@ -69,6 +64,7 @@ def clip_grads_with_norm_(
     parameters: Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """Scale all gradients, in place, by min(1, max_norm / (total_norm + 1e-6)), for a norm computed before."""
+    total_norm = total_norm.to(promote_types(total_norm.dtype, float32))  # 1e-6 is lost beside a 16-bit number
     scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     if scale.device.type == "cpu" and scale.item() == 1.0:  # on a GPU, asking would wait for the device
         return

@@ -12,7 +12,9 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Give each parameter its part of `vec` as data, in the order of `parameters_to_vector`. The memory is shared with `vec`.
+    """Give each parameter its part of `vec` as data, in the order of `parameters_to_vector`.
+
+    The memory is that of `vec`: a write to one is a write to the other.
 
     Raises TypeError if `vec` is no tensor, ValueError if it is not 1-d with as many entries as the parameters together.
     """

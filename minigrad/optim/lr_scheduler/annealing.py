@@ -43,8 +43,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
         rate = eta_min + (base - eta_min) (1 + cos(pi T_cur / T_i)) / 2
 
-    with T_cur epochs since the last restart, T_i between it and the next. `step(epoch)` may be called within an epoch with
-    a fraction: `step(epoch + batch / batches)`.
+    with T_cur epochs since the last restart, T_i between it and the next. `step(epoch)` may be called within an
+    epoch with a fraction: `step(epoch + batch / batches)`.
 
     Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017).
     """
@@ -86,10 +86,11 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 class OneCycleLR(LRScheduler):
     """Up to `max_lr` and down far below the start, once in the whole training; call `step()` after each batch.
 
-    The rate rises from max_lr / div_factor to `max_lr` in the first `pct_start` of the steps, and falls to the first rate /
-    final_div_factor in the rest; `three_phase` comes down symmetrically first. The steps between follow half a cosine, or a
-    line (`anneal_strategy`). With `cycle_momentum`, momentum (or Adam's beta1) goes the other way, between `max_momentum`
-    and `base_momentum`. The number of steps is `total_steps`, or `epochs` times `steps_per_epoch`.
+    The rate rises from max_lr / div_factor to `max_lr` in the first `pct_start` of the steps, and falls to the
+    first rate / final_div_factor in the rest; `three_phase` comes down symmetrically first. The steps between
+    follow half a cosine, or a line (`anneal_strategy`). With `cycle_momentum`, momentum (or Adam's beta1) goes the
+    other way, between `max_momentum` and `base_momentum`. The number of steps is `total_steps`, or `epochs` times
+    `steps_per_epoch`.
 
     Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates" (2018).
     """
@@ -154,7 +155,9 @@ class OneCycleLR(LRScheduler):
         for group in self.optimizer.param_groups:
             rates.append(anneal(group[phase["start_lr"]], group[phase["end_lr"]], fraction))
             if self.cycle_momentum:
-                self._set_momentum(group, anneal(group[phase["start_momentum"]], group[phase["end_momentum"]], fraction))
+                self._set_momentum(
+                    group, anneal(group[phase["start_momentum"]], group[phase["end_momentum"]], fraction)
+                )
         return rates
 
     def _set_momentum(self, group: dict[str, Any], momentum: float) -> None:

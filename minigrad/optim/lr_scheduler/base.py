@@ -11,13 +11,14 @@ from minigrad.tensor import Tensor
 class LRScheduler:
     """Base of the schedules: sets `group["lr"]` of every parameter group of `optimizer`, once per `step()`.
 
-    Call `step()` after `optimizer.step()`, usually once an epoch. Making a scheduler already performs step 0. A rate that
-    a group has at that moment is its base rate, kept as `group["initial_lr"]`. `last_epoch` is the number of steps taken;
-    pass it to go on with a schedule whose groups carry `initial_lr` (after `optimizer.load_state_dict`).
+    Call `step()` after `optimizer.step()`, usually once an epoch. Making a scheduler already performs step 0. A
+    rate that a group has at that moment is its base rate, kept as `group["initial_lr"]`. `last_epoch` is the number
+    of steps taken; pass it to go on with a schedule whose groups carry `initial_lr` (after
+    `optimizer.load_state_dict`).
 
-    A subclass writes `get_lr()`: the rates of the groups at `self.last_epoch`, given those of the epoch before, which the
-    groups hold. Written so, schedules multiply when several act on one optimizer. Where the rate can be had from the
-    epoch alone, `_get_closed_form_lr()` gives it, and `step(epoch)` jumps.
+    A subclass writes `get_lr()`: the rates of the groups at `self.last_epoch`, given those of the epoch before,
+    which the groups hold. Written so, schedules multiply when several act on one optimizer. Where the rate can be
+    had from the epoch alone, `_get_closed_form_lr()` gives it, and `step(epoch)` jumps.
     """
 
     optimizer: Optimizer
@@ -31,8 +32,8 @@ class LRScheduler:
                 group.setdefault("initial_lr", number(group["lr"]))
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with last_epoch >= 0: "
-                    f"load the optimizer's state dict first, or start with last_epoch=-1"
+                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with "
+                    f"last_epoch >= 0: load the optimizer's state dict first, or start with last_epoch=-1"
                 )
         self.optimizer = optimizer
         self.base_lrs = [number(group["initial_lr"]) for group in optimizer.param_groups]
@@ -42,20 +43,23 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Go on by one epoch, or (an old habit) to the epoch given, and set the rates."""
-        if self._step_count == 1 and not self.optimizer._opt_called and "step" not in vars(self.optimizer):
-            warnings.warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call `optimizer.step()` first: "
-                "otherwise the first value of the learning rate schedule is skipped.",
-                UserWarning,
-                stacklevel=2,
-            )
-        self._step_count += 1
+        self._count_step()
         if epoch is None:
             self.last_epoch += 1
             self._set(self.get_lr())
         else:
             warn_of_epoch()
             self._jump(epoch)
+
+    def _count_step(self) -> None:
+        if self._step_count == 1 and not self.optimizer._opt_called and "step" not in vars(self.optimizer):
+            warnings.warn(
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call `optimizer.step()` first: "
+                "otherwise the first value of the learning rate schedule is skipped.",
+                UserWarning,
+                stacklevel=3,
+            )
+        self._step_count += 1
 
     def get_lr(self) -> list[float]:
         """The rates at `last_epoch`, from those the groups hold. For subclasses: programs ask `get_last_lr()`."""
@@ -98,8 +102,8 @@ def set_option(group: dict[str, Any], name: str, value: float) -> None:
 
 def warn_of_epoch() -> None:
     warnings.warn(
-        "The epoch parameter in `scheduler.step()` is deprecated: call `scheduler.step()` once an epoch. With an epoch given, "
-        "the rate is computed from the epoch alone, where the schedule has such a formula.",
+        "The epoch parameter in `scheduler.step()` is deprecated: call `scheduler.step()` once an epoch. With an epoch "
+        "given, the rate is computed from the epoch alone, where the schedule has such a formula.",
         UserWarning,
         stacklevel=3,
     )

@@ -21,8 +21,8 @@ class _ComposedLR(LRScheduler):
                 raise TypeError(f"{name} at index {i} should have `optimizer` as its attribute.")
             if isinstance(scheduler, ReduceLROnPlateau):
                 raise ValueError(
-                    f"{name} does not support `ReduceLROnPlateau` scheduler as its step() needs the metric, but got one at "
-                    f"index {i} in the given schedulers sequence."
+                    f"{name} does not support `ReduceLROnPlateau` scheduler as its step() needs the metric, but got one "
+                    f"at index {i} in the given schedulers sequence."
                 )
             optimizer = scheduler.optimizer if optimizer is None else optimizer
             if scheduler.optimizer is not optimizer:
@@ -50,17 +50,20 @@ class _ComposedLR(LRScheduler):
 class SequentialLR(_ComposedLR):
     """One schedule after another: `schedulers[i]` takes over at epoch `milestones[i - 1]`, counting from 0 again.
 
-    Warm-up followed by a cosine is SequentialLR(o, [LinearLR(o, 0.01, 1.0, 10), CosineAnnealingLR(o, 90)], [10]).
+    Warm-up followed by a cosine is SequentialLR(o, [LinearLR(o, 0.01, 1.0, 10), CosineAnnealingLR(o, 90)], [10]). A
+    sequence that is itself the first of a sequence reaches its milestones one epoch early, as in PyTorch.
     """
 
-    def __init__(self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1):
+    def __init__(
+        self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1
+    ):
         if len(schedulers) < 1:
             raise ValueError("SequentialLR expects at least one scheduler, but got no scheduler.")
         self._take(schedulers, optimizer)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
-                f"Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
-                f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
+                f"Sequential Schedulers expects number of schedulers provided to be one more than the number of "
+                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
                 f"{len(milestones)}"
             )
         self._milestones = milestones
@@ -70,12 +73,15 @@ class SequentialLR(_ComposedLR):
             set_option(group, "lr", group["initial_lr"])
         for scheduler in self._schedulers:
             _undo_step(scheduler)
-        first = self._schedulers[0]
-        first.step()
-        self._last_lr = first.get_last_lr()
+        called, optimizer._opt_called = optimizer._opt_called, True  # this step 0 comes before any of the optimizer
+        self._schedulers[0].step()
+        optimizer._opt_called = called
+        self._last_lr = self._schedulers[0].get_last_lr()
+        self._step_count = 1
 
     def step(self, epoch: None = None) -> None:
         """Go on by one epoch."""
+        self._count_step()
         self.last_epoch += 1
         i = bisect.bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[i]
@@ -103,7 +109,8 @@ class ChainedScheduler(_ComposedLR):
 
 
 def _undo_step(scheduler: LRScheduler) -> None:
-    for inner in getattr(scheduler, "_schedulers", ()):
-        _undo_step(inner)
-    if hasattr(scheduler, "last_epoch"):
+    if isinstance(scheduler, _ComposedLR):  # its own count stays, as in PyTorch
+        for inner in scheduler._schedulers:
+            _undo_step(inner)
+    else:
         scheduler.last_epoch -= 1

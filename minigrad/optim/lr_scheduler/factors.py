@@ -50,7 +50,7 @@ class StepLR(_FactorLR):
 
 
 class MultiStepLR(_FactorLR):
-    """The rate is multiplied by `gamma` at each of the `milestones`: factor(t) = gamma ^ (number of milestones up to t)."""
+    """The rate is multiplied by `gamma` at each of the `milestones`: factor(t) = gamma ^ (milestones up to t)."""
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1):
         self.milestones, self.gamma = Counter(milestones), gamma
@@ -85,7 +85,7 @@ class ConstantLR(_FactorLR):
 
 
 class LinearLR(_FactorLR):
-    """The factor goes in a straight line from `start_factor` to `end_factor` in `total_iters` epochs, and stays there."""
+    """The factor goes in a line from `start_factor` to `end_factor` in `total_iters` epochs, and stays there."""
 
     def __init__(
         self,
@@ -96,7 +96,10 @@ class LinearLR(_FactorLR):
         last_epoch: int = -1,
     ):
         if not 0 < start_factor <= 1:
-            raise ValueError(f"Starting multiplicative factor expected to be greater than 0 and less or equal to 1, got {start_factor}")
+            raise ValueError(
+                f"Starting multiplicative factor expected to be greater than 0 and less or equal to 1, "
+                f"got {start_factor}"
+            )
         if not 0 <= end_factor <= 1:
             raise ValueError(f"Ending multiplicative factor expected to be between 0 and 1, got {end_factor}")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
@@ -160,7 +163,9 @@ class _FunctionLR(LRScheduler):
             self.lr_lambdas = [lr_lambda] * len(optimizer.param_groups)
         for function in self.lr_lambdas:
             if not callable(function):
-                raise TypeError(f"lr_lambda must be a function of the epoch, got {type(function).__name__}: {function!r}")
+                raise TypeError(
+                    f"lr_lambda must be a function of the epoch, got {type(function).__name__}: {function!r}"
+                )
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -188,8 +193,12 @@ class MultiplicativeLR(_FunctionLR):
     def get_lr(self) -> list[float]:
         if self.last_epoch == 0:
             return self._rates()
-        return [rate * function(self.last_epoch) for rate, function in zip(self._rates(), self.lr_lambdas, strict=False)]
+        return [
+            rate * function(self.last_epoch) for rate, function in zip(self._rates(), self.lr_lambdas, strict=False)
+        ]
 
 
 def _is_function(function: Any) -> bool:
-    return isinstance(function, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)) or not hasattr(function, "__dict__")
+    return isinstance(function, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)) or not hasattr(
+        function, "__dict__"
+    )

@@ -10,10 +10,10 @@ from minigrad.optim.optimizer import Optimizer, number
 class ReduceLROnPlateau(LRScheduler):
     """Multiply the rate by `factor` when the metric has not improved for more than `patience` epochs.
 
-    `step(metric)` is called once an epoch, with a validation loss (`mode="min"`) or accuracy ("max"). Better means below
-    best (1 - threshold) or above best (1 + threshold); with `threshold_mode="abs"` below best - threshold or above
-    best + threshold. After a reduction, `cooldown` epochs are not counted. Rates stop at `min_lr` (a number, or one for
-    each group); changes of at most `eps` are not made.
+    `step(metric)` is called once an epoch, with a validation loss (`mode="min"`) or accuracy ("max"). Better means
+    below best (1 - threshold) or above best (1 + threshold); with `threshold_mode="abs"` below best - threshold or
+    above best + threshold. After a reduction, `cooldown` epochs are not counted. Rates stop at `min_lr` (a number,
+    or one for each group); changes of at most `eps` are not made.
     """
 
     def __init__(
@@ -81,7 +81,9 @@ class ReduceLROnPlateau(LRScheduler):
         missing = len(self.optimizer.param_groups) - len(self.min_lrs)
         if missing > 0:  # groups were added since
             if self.default_min_lr is None:
-                raise RuntimeError(f"min_lr was given for {len(self.min_lrs)} groups, and {missing} more were added since")
+                raise RuntimeError(
+                    f"min_lr was given for {len(self.min_lrs)} groups, and {missing} more were added since"
+                )
             self.min_lrs += [self.default_min_lr] * missing
         for group, lowest in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
             old = number(group["lr"])

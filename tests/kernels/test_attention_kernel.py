@@ -1,0 +1,126 @@
+"""The compiled attention against softmax(scale q k^T) v in float64."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_checks import close, lay_out, layouts, seeds, wide
+
+from minigrad.kernels import cpu
+
+sizes = st.one_of(st.integers(1, 40), st.sampled_from([63, 64, 65]))
+heads = st.sampled_from([(), (0,), (3,), (2, 3), (1, 2, 2)])
+
+
+def normal(seed, *shape):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def reference(q, k, v, dout, scale, causal):
+    """(out, lse, dq, dk, dv) with every matrix written out."""
+    scores = scale * (q @ k.swapaxes(-1, -2))
+    if causal:
+        scores = np.where(np.tril(np.ones(scores.shape[-2:], bool)), scores, -np.inf)
+    top = scores.max(-1, keepdims=True, initial=-np.inf)
+    e = np.exp(scores - top)
+    total = e.sum(-1, keepdims=True)
+    p = e / total
+    dp = dout @ v.swapaxes(-1, -2)
+    ds = scale * p * (dp - (dp * p).sum(-1, keepdims=True))
+    dk, dv = ds.swapaxes(-1, -2) @ q, p.swapaxes(-1, -2) @ dout
+    return p @ v, (top + np.log(total))[..., 0], ds @ k, dk, dv
+
+
+def check(q, k, v, dout, scale, causal):
+    before = [a.copy() for a in (q, k, v, dout)]
+    out, lse = cpu.attention_fwd(q, k, v, scale, causal)
+    grads = cpu.attention_bwd(dout, q, k, v, out, lse, scale, causal)
+    want_out, want_lse, *want_grads = reference(*wide(q, k, v, dout), scale, causal)
+    close(out, want_out)
+    close(lse, want_lse, 1.0)
+    largest = max(np.abs(g).max(initial=0.0) for g in want_grads)  # with one key dq and dk are exact zeros
+    for got, want in zip(grads, want_grads, strict=True):
+        close(got, want, largest)
+    for array, copy in zip((q, k, v, dout), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@settings(max_examples=60, deadline=None)
+@given(heads, sizes, sizes, sizes, sizes, seeds, layouts, st.booleans(), st.sampled_from([0.125, 1.0]))
+def test_attention(lead, t, s, width_k, width_v, seed, layout, causal, scale):
+    q, k = normal(seed, *lead, t, width_k), normal(seed + 1, *lead, s, width_k)
+    v, dout = normal(seed + 2, *lead, s, width_v), normal(seed + 3, *lead, t, width_v)
+    check(*(lay_out(a, layout) for a in (q / width_k**0.25, k / width_k**0.25, v, dout)), scale, causal)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("t, k", [(1, 16), (17, 5), (64, 32), (130, 48)])
+def test_heads_of_a_packed_projection(t, k, causal):
+    """q, k, v as views of one (B, T, 3, H, K) array; the gradients come back in the same layout, the output in (B, T, H, K)."""
+    packed = normal(0, 2, t, 3, 4, k)
+    packed.flags.writeable = False
+    q, key, v = (packed[:, :, i].swapaxes(1, 2) for i in range(3))
+    dout = normal(1, 2, t, 4, k).swapaxes(1, 2)
+    check(q, key, v, dout, k**-0.5, causal)
+    out, lse = cpu.attention_fwd(q, key, v, k**-0.5, causal)
+    assert out.swapaxes(1, 2).flags.c_contiguous
+    dq, dk, dv = cpu.attention_bwd(dout, q, key, v, out, lse, k**-0.5, causal)
+    assert dq.base is not None and dq.base is dk.base is dv.base and dq.base.shape == packed.shape
+
+
+def test_broadcast_and_reversed_inputs():
+    q, k, v = (normal(i, 2, 3, 9, 8) for i in range(3))
+    check(q[..., ::-1, :], k[..., ::-1], v[:, ::-1], np.broadcast_to(np.float32(1.0), (2, 3, 9, 8)), 0.3, True)
+    check(np.broadcast_to(q[:, :1], q.shape), k, v, normal(4, 2, 3, 9, 8), 0.3, False)
+
+
+def test_degenerate_sizes():
+    def empty(*shape):
+        return np.zeros(shape, np.float32)
+
+    out, lse = cpu.attention_fwd(normal(0, 2, 3, 4), empty(2, 0, 4), empty(2, 0, 5), 1.0, False)
+    assert out.shape == (2, 3, 5) and not out.any() and np.all(lse == -np.inf)  # no keys: an empty sum
+    dq, dk, dv = cpu.attention_bwd(out, normal(0, 2, 3, 4), empty(2, 0, 4), empty(2, 0, 5), out, lse, 1.0, False)
+    assert not dq.any() and dk.shape == (2, 0, 4) and dv.shape == (2, 0, 5)
+    out, lse = cpu.attention_fwd(empty(2, 0, 4), normal(0, 2, 3, 4), normal(1, 2, 3, 5), 1.0, True)
+    assert out.shape == (2, 0, 5) and lse.shape == (2, 0)
+    grads = cpu.attention_bwd(out, empty(2, 0, 4), normal(0, 2, 3, 4), normal(1, 2, 3, 5), out, lse, 1.0, True)
+    assert [g.shape for g in grads] == [(2, 0, 4), (2, 3, 4), (2, 3, 5)] and not any(g.any() for g in grads)
+    v = normal(1, 2, 3, 5)
+    out, _ = cpu.attention_fwd(empty(2, 6, 0), empty(2, 3, 0), v, 1.0, False)  # no features: every key counts alike
+    close(out, np.broadcast_to(v.astype(np.float64).mean(1, keepdims=True), (2, 6, 5)))
+
+
+def test_nan_and_infinite_entries():
+    q, k, v, dout = (normal(i, 2, 20, 8) for i in range(4))
+    q[0, 5, 3] = np.nan
+    out, lse = cpu.attention_fwd(q, k, v, 0.5, True)
+    want = np.zeros((2, 20), bool)
+    want[0, 5] = True
+    np.testing.assert_array_equal(np.isnan(out).any(-1), want)
+    np.testing.assert_array_equal(np.isnan(lse), want)
+    dq, dk, _ = cpu.attention_bwd(dout, q, k, v, out, lse, 0.5, True)
+    np.testing.assert_array_equal(np.isnan(dq).any(-1), want)
+    assert np.isnan(dk[0, :6]).all() and not np.isnan(dk[1]).any()
+
+    q = np.abs(normal(0, 1, 20, 8))
+    k[:, 7, 0] = -np.inf  # a key that nobody can see
+    out, lse = cpu.attention_fwd(q, k[:1], v[:1], 0.5, False)
+    close(out, reference(*wide(q, np.delete(k[:1], 7, 1), np.delete(v[:1], 7, 1), dout[:1]), 0.5, False)[0])
+    k[:, 7, 0] = np.inf
+    assert np.isnan(cpu.attention_fwd(q, k[:1], v[:1], 0.5, False)[0]).all()
+
+
+def test_large_scores_do_not_overflow():
+    q, k, v, dout = (normal(i, 1, 33, 16) for i in range(4))
+    check(30 * q, 30 * k, v, dout, 1.0, True)
+
+
+def test_one_compilation_for_all_layouts():
+    attention = cpu.compiled().attention
+    for layout in ("contiguous", "strided", "read-only"):
+        q, k, v, dout = (lay_out(normal(i, 2, 3, 9, 8), layout) for i in range(4))
+        for causal in (True, np.False_):
+            out, lse = cpu.attention_fwd(q, k, v, 0.5, causal)
+            cpu.attention_bwd(dout, q, k, v, out, lse, np.float64(0.5), causal)
+    assert len(attention._forward.signatures) == len(attention._backward.signatures) == 1
