@@ -103,11 +103,11 @@ def main() -> None:
     args = arguments()
     path = os.path.join(args.out, "checkpoint.mg")
     settings = {k: v for k, v in vars(args).items() if k not in ("out", "resume", "device", "print_losses")}
-    device = mg.device(args.device) if args.device else mg.get_default_device()
+    device = training.chosen_device(args.device)
     mg.manual_seed(args.seed)
 
     # Text -> characters -> integers.
-    train_text, val_text = read_text(args.data)
+    train_text, val_text = training.or_exit(lambda: read_text(args.data), "--data")
     tokenizer = data.CharTokenizer.from_text(train_text + val_text)
     train_ids, val_ids = (tokenizer.encode(text) for text in (train_text, val_text))
     if min(len(train_ids), len(val_ids)) <= args.block_size + 1:
@@ -155,12 +155,12 @@ def main() -> None:
             losses.append(loss.item())
             training.stop_on_bad_loss(losses[-1], step + 1, path)
             if args.print_losses:
-                bar.write(f"loss {step + 1} {losses[-1]!r}", file=sys.stdout)
+                training.say(bar, f"loss {step + 1} {losses[-1]!r}")
             bar.update()
             last = step + 1 == args.steps
             if (step + 1) % args.eval_every == 0 or last:
                 validations.append((step + 1, validation_loss(model, val_ids, args.block_size)))
-                bar.write(f"step {step + 1:5d}: validation loss {validations[-1][1]:.4f}", file=sys.stdout)
+                training.say(bar, f"step {step + 1:5d}: validation loss {validations[-1][1]:.4f}")
             if (step + 1) % args.eval_every == 0 or last or stop:
                 save()
             speed = bar.format_dict["rate"] or 0
@@ -174,7 +174,10 @@ def main() -> None:
 
     # How good is it? Beside a model that knows only which character follows which.
     final = validations[-1][1]
-    print(f"validation loss {final:.4f} nats a character, a bigram model's {bigram:.4f}: {bigram - final:.4f} better")
+    print(
+        f"validation loss {final:.4f} nats a character, a bigram model's {bigram:.4f}: "
+        f"{abs(bigram - final):.4f} {'better' if final < bigram else 'worse: train longer'}"
+    )
     training.plot_losses(
         os.path.join(args.out, "loss.png"), f"A character-level GPT on {args.data}", "nats a character", losses, validations, bigram=bigram
     )  # fmt: skip

@@ -67,8 +67,8 @@ def main() -> None:
     args = arguments()
     path = os.path.join(args.out, "checkpoint.mg")
     settings = {k: v for k, v in vars(args).items() if k not in ("out", "resume", "device", "print_losses")}
-    device = mg.device(args.device) if args.device else mg.get_default_device()
-    train, test, pixels = read(args.data, device)
+    device = training.chosen_device(args.device)
+    train, test, pixels = training.or_exit(lambda: read(args.data, device), "--data")
     mg.manual_seed(args.seed)
     model = MLP((pixels, args.hidden, 10)).to(device)
     optimizer = mg.optim.Adam(model.parameters(), lr=args.lr)
@@ -110,7 +110,7 @@ def main() -> None:
                 losses.append(loss.item())
                 training.stop_on_bad_loss(losses[-1], len(losses), path)
                 if args.print_losses:
-                    bar.write(f"loss {len(losses)} {losses[-1]!r}", file=sys.stdout)
+                    training.say(bar, f"loss {len(losses)} {losses[-1]!r}")
                 bar.update()
                 speed = (bar.format_dict["rate"] or 0) * args.batch_size
                 bar.set_postfix_str(f"loss {losses[-1]:.3f}, {speed:,.0f} images/s", refresh=False)
@@ -119,7 +119,7 @@ def main() -> None:
             if len(losses) == (epoch + 1) * len(loader):
                 results.append((len(losses), accuracy(model, test)))
                 best = max(best, results[-1][1])
-                bar.write(f"epoch {epoch + 1}: test accuracy {results[-1][1]:.2%}", file=sys.stdout)
+                training.say(bar, f"epoch {epoch + 1}: test accuracy {results[-1][1]:.2%}")
             save()
             if stop and len(losses) < total:
                 break

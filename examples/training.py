@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,25 @@ def need(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         sys.exit(f"this script needs {module.partition('.')[0]}: pip install 'minigrad[examples]'")
+
+
+def or_exit(attempt: Callable[[], Any], flag: str) -> Any:
+    """What `attempt` returns; where it fails for a reason outside the program, end with that reason and no traceback."""
+    try:
+        return attempt()
+    except (RuntimeError, OSError, ValueError, ImportError) as error:
+        sys.exit(f"{flag}: {error}")
+
+
+def chosen_device(name: str | None) -> mg.device:
+    """--device, or the default device; checked before anything is read or built."""
+
+    def find() -> mg.device:
+        device = mg.device(name) if name else mg.get_default_device()
+        mg.empty(0, device=device)
+        return device
+
+    return or_exit(find, "--device")
 
 
 class Interrupt:
@@ -53,6 +73,14 @@ def progress(total: int, done: int, unit: str, description: str) -> Any:
         total=total, initial=done, unit=unit, desc=description, dynamic_ncols=on_terminal,
         mininterval=0.1 if on_terminal else 10.0, ascii=not on_terminal,
     )  # fmt: skip
+
+
+def say(bar: Any, text: str) -> None:
+    """Print a line without tearing the bar."""
+    if sys.stderr.isatty():
+        bar.write(text, file=sys.stdout)
+    else:
+        print(text, flush=True)
 
 
 def save_checkpoint(path: str, model: mg.nn.Module, optimizer: mg.optim.Optimizer, **state: Any) -> None:

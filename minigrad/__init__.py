@@ -6,7 +6,7 @@ The public names, in one list. What has a Tensor method is that method: `minigra
 import warnings
 
 # log(0), x / 0 and overflow are silent, as in PyTorch: inf and nan say it. np.errstate would cost 680 ns a call.
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.(ops|kernels|autograd|inplace|optim)")
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.")
 
 from math import e, inf, nan, pi
 
@@ -94,7 +94,7 @@ __version__ = "0.1.0"
 # Elementwise.
 add, sub, subtract, mul, multiply = Tensor.add, Tensor.sub, Tensor.subtract, Tensor.mul, Tensor.multiply
 div, divide, true_divide = Tensor.div, Tensor.divide, Tensor.true_divide
-floor_divide, remainder, fmod, rsub = Tensor.floor_divide, Tensor.remainder, Tensor.fmod, Tensor.rsub
+floor_divide, remainder, fmod, rsub, pow = Tensor.floor_divide, Tensor.remainder, Tensor.fmod, Tensor.rsub, Tensor.pow
 neg, negative, abs, absolute, sign = Tensor.neg, Tensor.negative, Tensor.abs, Tensor.absolute, Tensor.sign
 exp, exp2, expm1, log, log1p, log2, log10 = (
     Tensor.exp, Tensor.exp2, Tensor.expm1, Tensor.log, Tensor.log1p, Tensor.log2, Tensor.log10,

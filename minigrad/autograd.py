@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from minigrad.backend import kernels_of
+from minigrad.backend import is_array, kernels_of
 
 _births = itertools.count()
 _accumulation_lock = threading.Lock()  # two threads may run backward into the same leaf
@@ -175,7 +175,10 @@ def sum_to(gradient: Any, shape: tuple[int, ...]) -> Any:
     stretched = tuple(range(new)) + tuple(new + i for i, n in enumerate(shape) if n == 1 and gradient.shape[new + i] != 1)
     if new < 0 or any(n not in (1, gradient.shape[new + i]) for i, n in enumerate(shape)):
         raise RuntimeError(f"a gradient of shape {tuple(gradient.shape)} cannot belong to an input of shape {tuple(shape)}")
-    return gradient.sum(axis=stretched, keepdims=True).reshape(shape) if stretched else gradient.reshape(shape)
+    if stretched:
+        on_raw = is_array(gradient)
+        gradient = kernels_of(gradient).sum(gradient, stretched, True) if on_raw else gradient.sum(stretched, True)
+    return gradient.reshape(shape)
 
 
 def walk(

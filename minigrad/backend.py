@@ -56,14 +56,18 @@ def kernels_of(x: Any) -> Any:
     try:
         return _KERNELS[type(x)]
     except KeyError:
-        raise TypeError(_not_raw(x)) from None
+        return backend_of(x).kernels
 
 
 def backend_of(x: Any) -> Backend:
     try:
         return _BY_TYPE[type(x)]
     except KeyError:
-        raise TypeError(_not_raw(x)) from None
+        pass
+    if type(x).__name__ != "bfloat16":  # the scalar type of ml_dtypes, which is imported when first used
+        raise TypeError(_not_raw(x))
+    register(_BY_DEVICE["cpu"], type(x))
+    return _BY_TYPE[type(x)]
 
 
 def array_module(x: Any) -> Any:

@@ -175,6 +175,7 @@ def promote(operands: list) -> list:
         dtype = x.dtype
         if dtype is not common:
             if common is not None or dtype.kind != "f" or isinstance(x, np.generic):
+                operands = _arrays_for_scalars(operands)
                 return _cast_all(operands, result_dtype(operands))
             common = dtype
     return operands
@@ -185,8 +186,17 @@ def promote_to_float(operands: list) -> list:
     for x in operands:
         if type(x) not in _WEAK and x.dtype.kind == "f":
             return promote(operands)
+    operands = _arrays_for_scalars(operands)
     common = result_dtype(operands)
     return _cast_all(operands, common if common.is_floating_point else _default)
+
+
+def _arrays_for_scalars(operands: list) -> list:
+    """Beside an array a NumPy scalar is a user's number. Without one we are in a rule, where NumPy's arithmetic made it of
+    0-d arrays: it goes back to being one, and keeps its dtype."""
+    if any(hasattr(x, "ndim") and not isinstance(x, np.generic) for x in operands):
+        return operands
+    return [np.asarray(x) if isinstance(x, np.generic) else x for x in operands]
 
 
 def _cast_all(operands: list, common: DType) -> list:

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd
-from minigrad.backend import array_module
 from minigrad.dtype import of
 
 if TYPE_CHECKING:
@@ -48,9 +47,10 @@ def version_of(tensor: "Tensor") -> VersionCell:
 
 def mark_view(view: "Tensor", base: "Tensor", op: Any, params: dict) -> None:
     """Note that `view` shares memory with `base`, if the op did give a view."""
-    if view.array.base is None or not _same_memory(view.array, base.array):
-        return
-    cell = version_of(base)
+    memory = view.array.base
+    if memory is None or (memory is not base.array and memory is not base.array.base):
+        return  # the library had to copy (it names the array that owns the memory, not the chain of views)
+    cell = base.version or version_of(base)
     view.version = cell
     cell.add(view)
     view.base = (weakref.ref(base), params["index"] if op.name == "getitem" else None, op.name)
@@ -63,11 +63,6 @@ def alias(tensor: "Tensor", other: "Tensor") -> "Tensor":
     cell.add(other)
     other.base = (weakref.ref(tensor), None, "detach")
     return other
-
-
-def _same_memory(a: Any, b: Any) -> bool:
-    module = array_module(a)
-    return module.may_share_memory(a, b) if hasattr(module, "may_share_memory") else True
 
 
 def refuse_leaf(tensor: "Tensor") -> None:

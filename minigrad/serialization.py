@@ -49,26 +49,17 @@ def _target(f: "str | os.PathLike | BinaryIO") -> Iterator[BinaryIO]:
     path = os.path.abspath(os.fspath(f))
     if not os.path.isdir(os.path.dirname(path)):
         raise FileNotFoundError(f"cannot save to {path}: the folder {os.path.dirname(path)} does not exist; create it first")
-    import tempfile
-
-    handle, temporary = tempfile.mkstemp(prefix=os.path.basename(path) + ".", suffix=".part", dir=os.path.dirname(path))
+    temporary = path + ".part"  # one name, so that what a crash leaves behind is overwritten by the next save
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _describe(obj: Any, arrays: list, places: dict, keep: list, where: str) -> Any:

@@ -54,8 +54,8 @@ def optimizer_runs(given: dict[str, list]) -> list[dict]:
                     p.grad = make(given["curvature"][i], shape) * p.detach() - make(given["pull"][step - 1][i], shape)
 
                 looked_at = {}
-                every = {**options, "foreach": False}
-                for step, optimizer in cases.minimize(optim, kind, every, parameters, set_gradients):
+                optimizer = cases.optimizer_of(optim, kind, {**options, "foreach": False}, parameters)
+                for step in cases.steps_of(optimizer, parameters, set_gradients):
                     if step in cases.LOOKED_AT:
                         looked_at[step] = [plain(p) for p in parameters]
                 states = [{name: plain(value) for name, value in optimizer.state[p].items()} for p in parameters]

@@ -19,8 +19,8 @@ class Case:
 
     name      the public name the case counts for, as the list "Ops" spells it, such as "nn.functional.gelu"
     function  takes the inputs as Tensors, positionally, and `params` by keyword; returns a Tensor
-    inputs    one entry an input: a shape, drawn uniformly from [low, high) in float64, or a `Maker` for all else (labels,
-              probabilities, numbers away from a kink). Only floating inputs are differentiated
+    inputs    one entry an input: a shape, drawn uniformly from [low, high) in float64, or a `Maker` for all else
+    (labels, probabilities, numbers away from a kink). Only floating inputs are differentiated
     params    keyword arguments of the call; raw NumPy arrays in it are handed over as they are
     low, high the domain of inputs given by shape. Choose it, or use a `Maker`, so that no entry comes within 1e-4 of a
               point where the derivative jumps: finite differences across a kink prove nothing
@@ -50,4 +50,6 @@ class Case:
     def draw(self, seed: int = 0) -> list[np.ndarray]:
         """The inputs as NumPy arrays: float64, or whatever a maker returns."""
         rng = np.random.default_rng(seed)
-        return [make(rng) if callable(make) else rng.uniform(self.low, self.high, make) for make in self.inputs]
+        return [
+            np.asarray(make(rng) if callable(make) else rng.uniform(self.low, self.high, make)) for make in self.inputs
+        ]

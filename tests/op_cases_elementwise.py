@@ -47,7 +47,7 @@ def comparison(name: str, oracle: Callable) -> list[Case]:
         *binary(name, oracle, gradient=False),
         Case(name, function, (values(few), values([[0.0], [1.0], [2.0]])), note="ties", **options),
         Case(name, function, (SPECIAL, values([0.0, 0.0, 1.5, NAN, INF, INF, NAN])), note="special values", **options),
-        Case(name, lambda x: function(x, 1), (values(few),), oracle=lambda x: oracle(x, 1), gradient=False, note="number"),
+        Case(name, lambda x: function(x, mg.tensor(1)), (values(few),), oracle=lambda x: oracle(x, 1), gradient=False, note="0-d integer"),
         Case(name, function, (integers(-2, 3, (4, 3)), integers(-2, 3, (3,))), note="integers", **options),
     ]
 
@@ -130,8 +130,7 @@ POWERS = [
         for p in (0.5, -0.5, 2.5, 0.0)
     ),
     Case("pow", lambda x: 2.0**x, ((2, 3),), oracle=lambda x: 2.0**x, note="of a number"),
-    Case("pow", lambda a, b: mg.pow(a, b.detach()), (sized(0.3, (4,)), values([0.0, 1.0, 2.0, 3.0])), oracle=np.power,
-         note="negative base"),
+    Case("pow", mg.pow, (sized(0.3, (4,), (-1.0,)), values([0, 1, 2, 3])), oracle=np.power, note="negative base, integers"),
     Case("pow", lambda x: x**2, (integers(-3, 4, (4,)),), oracle=np.square, gradient=False, note="integers"),
     Case("pow", lambda x: x**0, (values([0.0, 1.0, 2.0]),), oracle=np.ones_like, note="to the 0 at 0"),
     *unary("exp", np.exp),
@@ -234,6 +233,11 @@ CHOICE = [
 ]  # fmt: skip
 
 LOGIC = [
+    *(
+        Case(name, lambda x, name=name: getattr(mg, name)(x, 1), (values([0.0, 1.0, 2.0]),), note="number", gradient=False,
+             oracle=lambda x, function=function: function(x, 1))
+        for name, function in (("eq", np.equal), ("lt", np.less), ("ge", np.greater_equal))
+    ),
     *comparison("eq", np.equal),
     *comparison("ne", np.not_equal),
     *comparison("lt", np.less),

@@ -67,8 +67,8 @@ AXES = [
     ),
     Case("movedim", lambda x: x.movedim(0, 1), ((0, 3),), oracle=np.transpose, note="empty"),
     *(
-        Case("flip", mg.flip, (shape,), {"dims": dims}, oracle=lambda x, dims: np.flip(x, dims), note=f"{shape} {dims}",
-             )
+        Case("flip", lambda x, dims: mg.flip(x, dims), (shape,), {"dims": dims}, oracle=lambda x, dims: np.flip(x, dims),
+             note=f"{shape} {dims}")
         for shape, dims in (((3, 4), (0,)), ((3, 4), (-1, 0)), ((0, 3), (0,)), ((3, 1), (1,)))
     ),
     *(
@@ -101,7 +101,7 @@ REPEATS = [
         )
     ),
     *(
-        Case("broadcast_to", mg.broadcast_to, (have,), {"shape": want}, oracle=wide, note=f"{have} to {want}")
+        Case("broadcast_to", lambda x, shape: mg.broadcast_to(x, shape), (have,), {"shape": want}, oracle=wide, note=f"{have} to {want}")
         for have, want in (((3, 1), (2, 3, 4)), ((), (2,)), ((0, 1), (0, 4)))
     ),
     Case("expand_as", lambda x, other: x.expand_as(other), ((3, 1), (2, 3, 4)), oracle=lambda x, other: np.broadcast_to(x, other.shape)),

@@ -251,6 +251,8 @@ class StrictArray:
             return getattr(self._host, name)
         if name in ("T", "imag", "mT", "real"):
             return StrictArray(getattr(self._host, name))
+        if name == "base":
+            return None if self._host.base is None else StrictArray(self._host.base)
         raise AttributeError(f"'cupy.ndarray' object has no attribute '{name}'")
 
 
@@ -311,6 +313,9 @@ class _Ufunc:
             self.reduce = _device_function(f"{name}.reduce", ufunc.reduce, tokens)
             if name in CUPY["ufuncs with at"]:
                 self.at = self._at
+            if name == "add":
+                tokens = ["array", "indices", "axis=", "dtype=", "out="]
+                self.reduceat = _device_function("add.reduceat", ufunc.reduceat, tokens)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.call(*args, **kwargs)

@@ -228,7 +228,7 @@ SIGMAS = {
 
 def digits_like_problem():
     """Four images (4, 784) with entries in [0, 1], their labels, and the parameters of a 784-500-10 network."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(13)
     images = rng.uniform(0, 1, (EXAMPLES, INPUTS)) * (rng.uniform(0, 1, (EXAMPLES, INPUTS)) < 0.2)
     labels = np.array([7, 2, 1, 0])
     w1, w2 = (rng.uniform(-1, 1, (n, m)) / np.sqrt(m) for n, m in ((HIDDEN, INPUTS), (CLASSES, HIDDEN)))
@@ -324,7 +324,7 @@ def test_delta_rule_agrees_with_gradcheck(name):
 
     parameters = [double(v).requires_grad_() for v in values]
     assert sum(p.numel() for p in parameters) == 397_510
-    assert mg.gradcheck(loss, parameters, eps=1e-6, atol=1e-8, rtol=0.0, directions=2)
+    assert mg.gradcheck(loss, parameters, eps=1e-6, atol=1e-9, rtol=0.0, directions=2)
 
 
 @pytest.mark.parametrize("slip", ["sigma' at the activation", "z (1 - z) for a (1 - a)", "sum for mean"])

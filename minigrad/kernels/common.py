@@ -8,6 +8,7 @@ int64. A backend's own module (kernels/cpu) gives the same names and overrides w
 from typing import Any
 
 from minigrad.backend import array_module
+from minigrad.dtype import result_dtype
 from minigrad.kernels.common_nn import (
     add_rows as add_rows,
     gelu as gelu,
@@ -141,21 +142,26 @@ def maximum(a, b):
     return _module_of_either(a, b).maximum(a, b)
 
 
+def relu(x):
+    """max(x, 0), where a nan stays."""
+    return array_module(x).maximum(x, x.dtype.type(0))
+
+
 def minimum(a, b):
     return _module_of_either(a, b).minimum(a, b)
 
 
 def where(condition, a, b):
     """Two bare numbers take the default float, or int64 when both are integers, as tensors of them would."""
-    from minigrad.dtype import result_dtype
-
-    xp = next(array_module(x) for x in (condition, a, b) if hasattr(x, "dtype"))
-    if not hasattr(a, "dtype") and not hasattr(b, "dtype"):
+    a_is_number, b_is_number = not hasattr(a, "dtype"), not hasattr(b, "dtype")
+    if a_is_number and b_is_number:
         raw = result_dtype([a, b]).numpy
         a, b = raw.type(a), raw.type(b)
-    if hasattr(condition, "dtype") and condition.dtype.kind != "b":
-        condition = condition != 0
-    return xp.where(condition, a, b)
+    if hasattr(condition, "dtype"):
+        if condition.dtype.kind != "b":
+            condition = condition != 0
+        return array_module(condition).where(condition, a, b)
+    return array_module(b if a_is_number else a).where(condition, a, b)
 
 
 def isfinite(x):
@@ -210,7 +216,7 @@ def sum(x, axis, keepdims):
         return x.astype("float32").sum(axis=axis, keepdims=keepdims).astype(x.dtype)
     if x.dtype.kind in "iub":
         return x.sum(axis=axis, keepdims=keepdims, dtype="int64")
-    return x.sum(axis=axis, keepdims=keepdims)
+    return array_module(x).add.reduce(x, axis=axis, keepdims=keepdims)
 
 
 def prod(x, axis, keepdims):
@@ -245,12 +251,15 @@ def any(x, axis, keepdims):
 
 def cumsum(x, axis):
     if is_half(x):
-        return x.astype("float32").cumsum(axis=axis).astype(x.dtype)
-    return x.cumsum(axis=axis, dtype="int64" if x.dtype.kind in "iub" else None)
+        return cumsum(x.astype("float32"), axis).astype(x.dtype)
+    running = x.cumsum(axis=axis, dtype="int64" if x.dtype.kind in "iub" else None)
+    return running.reshape(x.shape)  # of a 0-d array NumPy makes one of one entry
 
 
 def cumprod(x, axis):
-    return x.cumprod(axis=axis, dtype="int64" if x.dtype.kind in "iub" else None)
+    if is_half(x):
+        return cumprod(x.astype("float32"), axis).astype(x.dtype)
+    return x.cumprod(axis=axis, dtype="int64" if x.dtype.kind in "iub" else None).reshape(x.shape)
 
 
 def argsort(x, axis, descending):
@@ -274,7 +283,8 @@ def unique(x, dim):
 
 
 def bincount(x, weights, minlength):
-    return array_module(x).bincount(x, weights, minlength)
+    counts = array_module(x).bincount(x, weights, minlength)  # NumPy adds up in float64, whatever the weights are
+    return counts if weights is None or weights.dtype != "float32" else counts.astype(weights.dtype)
 
 
 # ---------------------------------------------------------------- construction, shape, choice by index

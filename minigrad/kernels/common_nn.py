@@ -7,7 +7,6 @@ Two-byte floats are computed in float32 and rounded once.
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
 
 from minigrad.backend import array_module
 from minigrad.kernels.special import erf as _erf

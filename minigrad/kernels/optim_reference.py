@@ -5,12 +5,21 @@ from collections.abc import Sequence
 from typing import Any
 
 
+def sum_of_squares(arrays: Sequence[Any]) -> float:
+    """The sum of the squares of all entries of all arrays, accumulated in float64."""
+    total = 0.0
+    for array in arrays:
+        wide = array.astype("float64").reshape(-1)
+        total += float(wide @ wide)
+    return total
+
+
 def adam_scalars(
     step: float, *, lr: float, beta1: float, beta2: float, weight_decay: float, decoupled: bool
 ) -> tuple[float, float, float, float]:
     """What a step needs besides the arrays: (shrink factor of p, L2 factor, step size, sqrt of bias correction 2)."""
     shrink = 1.0 - lr * weight_decay if decoupled else 1.0
-    return shrink, 0.0 if decoupled else weight_decay, lr / (1.0 - beta1**step), math.sqrt(1.0 - beta2**step)
+    return shrink, 0.0 if decoupled else float(weight_decay), lr / (1.0 - beta1**step), math.sqrt(1.0 - beta2**step)
 
 
 def adam_update(

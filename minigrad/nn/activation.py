@@ -154,7 +154,7 @@ class CELU(ELU):
 
 
 class GELU(Module):
-    """x * Phi(x), Phi the normal distribution function; approximate="tanh" takes the approximation GPT-2 was trained with."""
+    """x * Phi(x), Phi the normal distribution function; approximate="tanh" takes the one GPT-2 was trained with."""
 
     def __init__(self, approximate: str = "none"):
         super().__init__()
@@ -217,7 +217,7 @@ class Threshold(Module):
 
 
 class PReLU(Module):
-    """x where x > 0, else weight * x; the weight is learned, one in all or one for each channel (axis 1). He et al., 2015."""
+    """x where x > 0, else weight * x; the weight is learned: one, or one for each channel (axis 1). He et al., 2015."""
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None):
         super().__init__()
@@ -237,6 +237,8 @@ class PReLU(Module):
 
 class _AlongDim(Module):
     """An activation over one axis."""
+
+    dim: Any
 
     def __init__(self, dim: int | None = None):
         super().__init__()

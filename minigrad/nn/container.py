@@ -45,9 +45,7 @@ class _Listed(Module):
         names = list(self._modules)
         for name in names[index] if isinstance(index, slice) else [names[_position(index, len(self))]]:
             del self._modules[name]
-        kept = list(self._modules.items())
-        if all(name.isdigit() for name, _ in kept):  # names that a user gave stay
-            self._set_all(module for _, module in kept)
+        self._set_all(list(self))  # the numbers close up, and names become numbers
 
     def append(self, module: Module) -> Any:
         self.add_module(str(len(self)), module)
@@ -263,7 +261,7 @@ class ParameterDict(Module):
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
             raise TypeError(
-                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}')"
+                f"the keys of a ParameterDict are strings, got {key!r}, which is not a string: {type(key).__name__}"
             )
         if key not in self._keys and hasattr(type(self), key):
             raise KeyError(f"attribute '{key}' already exists")

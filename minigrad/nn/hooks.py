@@ -1,9 +1,9 @@
 """Calling a module that has hooks: before and after its forward, before and after its backward.
 
-Backward hooks want all gradients of a module's inputs (or outputs) at once, and the walk delivers them one node at a
-time. `Joint` puts two identity ops on each tensor: the younger ones are reached first and note their gradients; when the
-walk comes to the first of the older ones, every gradient has been noted, the hooks run once, and each older one sends on
-its part of their answer:
+Backward hooks want all gradients of a module's inputs (or outputs) at once, and the walk delivers them one node at
+a time. `Joint` puts two identity ops on each tensor: the younger ones are reached first and note their gradients; when
+the walk comes to the first of the older ones, every gradient has been noted, the hooks run once, and each older one
+sends on its part of their answer:
 
     input -> older -> younger -> forward ... -> older -> younger -> output
              [input joint, after backward]     [output joint, before backward]

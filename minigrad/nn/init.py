@@ -1,8 +1,8 @@
 """Initial values for weights: each function overwrites a tensor in place, outside the graph, and returns it.
 
-The formulas, and the order in which the random numbers are drawn, are PyTorch's; all take `generator=`. fan_in and fan_out
-of a weight are the numbers of inputs that flow into one output and of outputs that one input flows into: columns and rows
-of a matrix (out, in), times the size of the kernel where there are more axes.
+The formulas, and the order in which the random numbers are drawn, are PyTorch's; all that draw take `generator=`.
+fan_in and fan_out of a weight are the numbers of inputs that flow into one output and of outputs that one input flows
+into: columns and rows of a matrix (out, in), times the size of the kernel where there are more axes.
 """
 
 import functools
@@ -21,7 +21,7 @@ _LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_tra
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """By how much the weights before a nonlinearity should be larger to keep the variance: 1 for linear maps and sigmoid,
+    """By how much weights before a nonlinearity should be larger to keep the variance: 1 for linear maps and sigmoid,
     5/3 tanh, sqrt(2) relu, sqrt(2 / (1 + param^2)) leaky_relu with slope param (0.01), 3/4 selu."""
     if nonlinearity in _LINEAR:
         return 1.0
@@ -97,7 +97,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> 
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
 ) -> Tensor:
-    """Uniform on +-gain * sqrt(3 / fan); `a` is the slope of a leaky_relu, `mode` "fan_in" or "fan_out". He et al., 2015."""
+    """Uniform on +-gain * sqrt(3 / fan); `a` is leaky_relu's slope, `mode` "fan_in" or "fan_out". He et al., 2015."""
     if 0 in tensor.array.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)
         return tensor
@@ -116,7 +116,7 @@ def kaiming_normal_(
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
-    """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer; further axes count as columns.
+    """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer; more axes count as columns.
 
     The Q of the QR decomposition of a normal matrix, with the signs that make it uniform. Saxe et al., 2013.
     """

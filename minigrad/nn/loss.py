@@ -83,7 +83,7 @@ class HuberLoss(_Loss):
 
 
 class NLLLoss(_WeightedLoss):
-    """-w[y] * x[y] for log-probabilities x (N, C, ...) and classes y (N, ...); "mean" divides by the sum of the w[y]."""
+    """-w[y] * x[y] for log-probabilities x (N, C, ...), classes y (N, ...); "mean" divides by the sum of the w[y]."""
 
     def __init__(
         self, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
@@ -157,7 +157,7 @@ class KLDivLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """exp(x) - y * x, or x - y * log(x + eps) with `log_input=False`; `full` adds Stirling's approximation of log y!."""
+    """exp(x) - y * x, or x - y * log(x + eps) with `log_input=False`; `full` adds Stirling's formula for log y!."""
 
     def __init__(
         self, log_input: bool = True, full: bool = False, size_average: bool | None = None, eps: float = 1e-8,

@@ -1,8 +1,8 @@
 """Module: the base of every layer and model; read `__setattr__` first.
 
 A module is a tree. Assigning a Parameter, or another Module, to an attribute registers it; everything else (training,
-saving, moving, printing) is a walk over what is registered. Lists and dicts of modules are not looked into: that is what
-ModuleList and ModuleDict are for.
+saving, moving, printing) is a walk over what is registered. Lists and dicts of modules are not looked into: that is
+what ModuleList and ModuleDict are for.
 """
 
 from collections import OrderedDict
@@ -14,6 +14,12 @@ from minigrad import dtype as dtypes
 from minigrad.nn import hooks, state
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import HookHandle, Tensor
+
+_EXPECTED = {
+    "_parameters": ("parameter", "torch.nn.Parameter or None"),
+    "_modules": ("child module", "torch.nn.Module or None"),
+    "_buffers": ("buffer", "torch.nn.Buffer, torch.Tensor or None"),
+}
 
 
 class Module:
@@ -60,35 +66,21 @@ class Module:
         elif isinstance(value, Module):
             self._forget(name, "_modules", "module")
             self.register_module(name, value)
-        elif name in fields.get("_parameters", ()):
-            if value is not None:
-                raise TypeError(
-                    f"cannot assign '{_kind(value)}' as parameter '{name}' (torch.nn.Parameter or None expected): wrap it "
-                    f"as Parameter(...), or write into the parameter with copy_() under no_grad()"
-                )
-            fields["_parameters"][name] = None
-        elif name in fields.get("_modules", ()):
-            if value is not None:
-                raise TypeError(
-                    f"cannot assign '{_kind(value)}' as child module '{name}' (torch.nn.Module or None expected)"
-                )
-            fields["_modules"][name] = None
-        elif name in fields.get("_buffers", ()):
-            if not (value is None or isinstance(value, Tensor)):
-                raise TypeError(
-                    f"cannot assign '{_kind(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
-                )
-            fields["_buffers"][name] = value
         else:
-            object.__setattr__(self, name, value)
+            for table, (what, expected) in _EXPECTED.items():
+                if name in fields.get(table, ()):
+                    if not (value is None or (table == "_buffers" and isinstance(value, Tensor))):
+                        raise TypeError(f"cannot assign '{_kind(value)}' as {what} '{name}' ({expected} expected)")
+                    fields[table][name] = value
+                    return
+            super().__setattr__(name, value)
 
     def _forget(self, name: str, table: str, what: str) -> None:
         """Make room for `name` in one table: an attribute is one thing at a time."""
         fields = self.__dict__
         if table not in fields:
-            raise AttributeError(
-                f"cannot assign {what} before Module.__init__() call: start __init__ with super().__init__()"
-            )
+            cause = "start __init__ with super().__init__()"
+            raise AttributeError(f"cannot assign {what} before Module.__init__() call: {cause}")
         fields.pop(name, None)
         for other in ("_parameters", "_buffers", "_modules"):
             if other != table:
@@ -112,7 +104,7 @@ class Module:
                 del table[name]
                 self._non_persistent_buffers_set.discard(name)
                 return
-        object.__delattr__(self, name)
+        super().__delattr__(name)
 
     def __dir__(self) -> list[str]:
         names = {*dir(type(self)), *self.__dict__, *self._parameters, *self._buffers, *self._modules}
@@ -134,32 +126,28 @@ class Module:
     def _check_name(self, what: str, name: Any, table: dict) -> None:
         if not isinstance(name, str):
             raise TypeError(f"{what} name should be a string. Got {type(name).__name__}")
-        if name not in table and (name in self.__dict__ or hasattr(type(self), name) or self._is_registered(name)):
+        taken = (self.__dict__, self._parameters, self._buffers, self._modules)
+        if name not in table and (hasattr(type(self), name) or any(name in other for other in taken)):
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
             raise KeyError(f"{what} name can't contain a dot, got: {name}")
         if name == "":
             raise KeyError(f"{what} name can't be the empty string")
 
-    def _is_registered(self, name: str) -> bool:
-        return name in self._parameters or name in self._buffers or name in self._modules
-
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under `name`; None keeps the name (a Linear without bias) and nothing to train."""
         self._check_name("parameter", name, self._parameters)
         if not (param is None or isinstance(param, Parameter)):
-            raise TypeError(
-                f"cannot assign '{_kind(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
-            )
+            wanted = "(torch.nn.Parameter or None required)"
+            raise TypeError(f"cannot assign '{_kind(param)}' object to parameter '{name}' {wanted}")
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a Tensor that is moved and (if persistent) saved with the module but not trained: masks, running means."""
+        """Add a Tensor that is moved and (if persistent) saved with the module, not trained: masks, running means."""
         self._check_name("buffer", name, self._buffers)
         if not (tensor is None or isinstance(tensor, Tensor)):
-            raise TypeError(
-                f"cannot assign '{_kind(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
-            )
+            wanted = "(torch Tensor or None required)"
+            raise TypeError(f"cannot assign '{_kind(tensor)}' object to buffer '{name}' {wanted}")
         self._buffers[name] = tensor
         (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
@@ -237,12 +225,7 @@ class Module:
         for name in target.split(".") if target else ():
             found = getattr(module, name, None)
             if not isinstance(found, Module):
-                problem = (
-                    f"`{name}` is not an nn.Module"
-                    if found is not None
-                    else f"{_kind(module)} has no attribute `{name}`"
-                )
-                raise AttributeError(f"{problem} (looking for '{target}')")
+                raise AttributeError(_no_such(module, name, target, "an nn.Module"))
             module = found
         return module
 
@@ -256,10 +239,7 @@ class Module:
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
         if getattr(module, table).get(name) is None:
-            problem = (
-                f"`{name}` is not a {what}" if hasattr(module, name) else f"{_kind(module)} has no attribute `{name}`"
-            )
-            raise AttributeError(f"{problem} (looking for '{target}')")
+            raise AttributeError(_no_such(module, name, target, f"a {what}"))
         return getattr(module, table)[name]
 
     def apply(self, fn: Callable[["Module"], Any]) -> "Module":
@@ -376,18 +356,18 @@ class Module:
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
     ) -> HookHandle:
-        """Call `hook(module, args)` before `forward`; what it returns replaces args. With kwargs: `(module, args, kwargs)`
-        and, to replace them, the pair (args, kwargs)."""
+        """Call `hook(module, args)` before `forward`; what it returns replaces args. With kwargs: `hook(module, args,
+        kwargs)`, and to replace them it returns the pair (args, kwargs)."""
         return hooks.register(self._forward_pre_hooks, hook, prepend, with_kwargs)
 
     def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> HookHandle:
         """Call `hook(module, args, output)` after `forward`; what it returns replaces the output. With kwargs:
-        `(module, args, kwargs, output)`."""
+        `hook(module, args, kwargs, output)`."""
         return hooks.register(self._forward_hooks, hook, prepend, with_kwargs)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> HookHandle:
-        """Call `hook(module, grad_input, grad_output)` in backward, with the gradients of all positional inputs and of all
-        outputs; what it returns replaces grad_input. None stands for what is no tensor and for an unused output."""
+        """Call `hook(module, grad_input, grad_output)` in backward, with the gradients of the positional inputs and of
+        the outputs; what it returns replaces grad_input. None stands for what is no tensor and for an unused output."""
         return hooks.register(self._backward_hooks, hook, prepend)
 
     def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> HookHandle:
@@ -411,3 +391,8 @@ def _join(prefix: str, name: str) -> str:
 
 def _kind(value: Any) -> str:
     return value.type() if isinstance(value, Tensor) else type(value).__name__
+
+
+def _no_such(module: Module, name: str, target: str, wanted: str) -> str:
+    problem = f"`{name}` is not {wanted}" if hasattr(module, name) else f"{_kind(module)} has no attribute `{name}`"
+    return f"{problem} (looking for '{target}')"

@@ -18,12 +18,12 @@ def _shape(normalized_shape: "int | Sequence[int]") -> tuple[int, ...]:
 class LayerNorm(Module):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, with mean and biased variance over the last axes.
 
-    `normalized_shape` are the sizes of those axes; weight (ones) and bias (zeros) have them too. Ba, Kiros and Hinton, 2016.
+    `normalized_shape` are the sizes of those axes; weight (ones) and bias (zeros) have them too. Ba et al., 2016.
     """
 
     def __init__(
-        self, normalized_shape: "int | Sequence[int]", eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True,
-        device: Any = None, dtype: Any = None,
+        self, normalized_shape: "int | Sequence[int]", eps: float = 1e-5, elementwise_affine: bool = True,
+        bias: bool = True, device: Any = None, dtype: Any = None,
     ):  # fmt: skip
         super().__init__()
         self.normalized_shape, self.eps, self.elementwise_affine = _shape(normalized_shape), eps, elementwise_affine

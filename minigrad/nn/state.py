@@ -44,7 +44,7 @@ def load(module: "Module", state_dict: Any, strict: bool, assign: bool) -> Incom
     must fit in any case (a 0-d tensor also takes a single value of shape (1,), which old files have).
 
     Raises TypeError for something that is no mapping, and one RuntimeError that lists every missing key, unexpected
-    key and wrong shape. Everything is checked before the first value is written: after an error the module is unchanged.
+    key and wrong shape. Everything is checked before the first value is written: an error leaves the module unchanged.
     """
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
@@ -87,14 +87,14 @@ def _fit(key: str, value: Any, tensor: Tensor) -> tuple[Any, str | None]:
     """The value in the shape of `tensor`, and what is wrong with it if anything is."""
     if not isinstance(value, Tensor):
         return value, (
-            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint but '
-            f"received {type(value)}"
+            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint '
+            f"but received {type(value)}"
         )
     if tensor.ndim == 0 and value.shape == (1,):
         value = value[0]
     if value.shape != tensor.shape:
         return value, (
-            f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the shape in current model "
-            f"is {tensor.shape}."
+            f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
+            f"the shape in current model is {tensor.shape}."
         )
     return value, None

@@ -15,7 +15,7 @@ from minigrad.nn.module import Module
 from minigrad.nn.normalization import LayerNorm
 from minigrad.tensor import Tensor
 
-_ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
+_ACTIVATIONS: dict[str, Callable] = {"relu": F.relu, "gelu": F.gelu}
 
 
 class TransformerEncoderLayer(Module):

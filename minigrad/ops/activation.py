@@ -1,7 +1,7 @@
 """Activations: ops that bend each entry on its own.
 
-Each keeps one array, and its rule is built from ops, so that it can be differentiated again. At a kink the derivative is
-PyTorch's: relu'(0) = 0, leaky_relu'(0) = the slope, hardtanh' = 0 at both bounds. A nan passes through.
+Each keeps one array, and its rule is built from ops, so that it can be differentiated again. At a kink the derivative
+is PyTorch's: relu'(0) = 0, leaky_relu'(0) = the slope, hardtanh' = 0 at both bounds. A nan passes through.
 """
 
 import math
@@ -16,7 +16,6 @@ from minigrad.ops.elementwise import (
     expm1,
     logical_and,
     logical_or,
-    maximum,
     mul,
     sigmoid,
     tanh,
@@ -29,7 +28,7 @@ from minigrad.ops.elementwise import (
 @op
 def relu(x):
     """max(x, 0); the derivative at 0 is 0."""
-    return maximum(x, 0)
+    return kernels_of(x).relu(x)
 
 
 @relu.vjp
@@ -74,14 +73,14 @@ def threshold_vjp(dy, x, threshold):
 @op
 def elu(x, *, alpha, scale, input_scale):
     """scale x where x > 0, else scale alpha (exp(input_scale x) - 1): elu, selu and celu by their constants."""
-    below = where(x > 0, 0.0, x)  # exp of a large x would be inf
-    return where(x > 0, mul(x, scale), mul(expm1(mul(below, input_scale)), alpha * scale))
+    below = where(x <= 0, x, 0.0)  # exp of a large x would be inf
+    return where(x <= 0, mul(expm1(mul(below, input_scale)), alpha * scale), mul(x, scale))
 
 
 @elu.vjp
 def elu_vjp(dy, x, alpha, scale, input_scale):
-    below = where(x > 0, 0.0, x)
-    return dy * where(x > 0, scale, exp(below * input_scale) * (alpha * scale * input_scale))
+    below = where(x <= 0, x, 0.0)
+    return dy * where(x <= 0, exp(below * input_scale) * (alpha * scale * input_scale), scale)
 
 
 # ---------------------------------------------------------------- smooth ones

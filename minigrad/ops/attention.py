@@ -9,7 +9,7 @@ from typing import Any
 from minigrad.backend import kernels_of
 from minigrad.op import fused, op
 from minigrad.ops.elementwise import eq, where
-from minigrad.ops.linalg import mT, matmul
+from minigrad.ops.linalg import matmul, mT
 from minigrad.ops.nn import dropout, softmax
 from minigrad.ops.reduce import amax
 from minigrad.ops.shape import tril
@@ -54,8 +54,8 @@ def attention_vjp(dy, q, k, v, y, residuals, scale, causal):
 def masked_attention(q: Any, k: Any, v: Any, mask: Any, kept: Any, *, scale: float, causal: bool) -> Any:
     """Attention in plain ops, its leading axes broadcast.
 
-    `mask` (broadcast to (..., T, S)) is boolean, True where the query may see the key, or floating, added to the scores,
-    or None; `kept` is dropout's raw mask on the weights, or None.
+    `mask` (broadcast to (..., T, S)) is boolean, True where the query may see the key, or floating, added to the
+    scores, or None; `kept` is dropout's raw mask on the weights, or None.
     """
     scores = matmul(q * scale, mT(k))
     if causal:

@@ -538,7 +538,7 @@ def clamp_vjp(dy, x, low, high, needs):
 def where(condition, a, b):
     """a where the condition holds, else b."""
     a, b = promote([a, b])
-    return kernels_of(next(x for x in (condition, a, b) if is_array(x))).where(condition, a, b)
+    return _kernels(condition, a, b).where(condition, a, b)
 
 
 @where.vjp
@@ -659,7 +659,10 @@ def bitwise_not(x):
 
 def _kernels(*operands: Any) -> Any:
     """The kernels of the first array; those of the CPU when all are Python numbers."""
-    return kernels_of(next((x for x in operands if is_array(x)), _HOST_SCALAR))
+    for x in operands:
+        if is_array(x):
+            return kernels_of(x)
+    return kernels_of(_HOST_SCALAR)
 
 
 # ---------------------------------------------------------------- memory, dtype, device

@@ -55,6 +55,26 @@ def raw_index(x: Tensor, index: Any) -> list[Any]:
     return [tuple(basic), tuple(p if is_array(p) else slice(None) for p in parts if not isinstance(p, int))]
 
 
+def is_plain(index: Any, shape: tuple) -> bool:
+    """Whether an index is raw already: ints in range and slices, which most are. It saves them the long way round."""
+    parts = index if type(index) is tuple else (index,)
+    if len(parts) > len(shape):
+        return False
+    for part, size in zip(parts, shape, strict=False):
+        if type(part) is int:
+            if not -size <= part < size:
+                return False
+        elif type(part) is slice:
+            for bound in (part.start, part.stop):
+                if bound is not None and type(bound) is not int:
+                    return False
+            if part.step is not None and (type(part.step) is not int or part.step <= 0):
+                return False
+        else:
+            return False
+    return True
+
+
 def _raw_part(x: Tensor, part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, bool):
         return np.asarray(part) if isinstance(part, bool) else part
@@ -149,6 +169,8 @@ def has_arrays(index: Any) -> bool:
 
 def read(x: Tensor, index: Any) -> Tensor:
     """x[index], with PyTorch's meaning of lists, masks, None, Ellipsis and integer tensors."""
+    if is_plain(index, x.array.shape):
+        return getitem(x, index=index)
     for step in raw_index(x, index):
         x = getitem(x, index=step)
     return x
@@ -422,6 +444,13 @@ def _positions(x: Tensor, index: Any, dim: int, name: str) -> tuple:
     return (slice(None),) * dim + (raw,)
 
 
+def _check_same_device(x: Tensor, source: Tensor, name: str) -> None:
+    if backend_of(x.array) is not backend_of(source.array):
+        raise RuntimeError(
+            f"{name}: Expected all tensors to be on the same device, but found at least two devices: {x.device}, {source.device}"
+        )
+
+
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of x at positions `index` of a dim."""
     if not x.array.ndim:
@@ -432,6 +461,7 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any = 1) -> Tensor:
     """A copy of x with alpha * source[i] added at position index[i] of a dim; repeated positions add up."""
     where_to = _positions(x, index, dim, "index_add")
+    _check_same_device(x, source, "index_add")
     source = source if alpha == 1 else mul(source, alpha)
     return x + scatter_into(source, index=where_to, shape=x.array.shape)
 
@@ -448,6 +478,7 @@ def index_put(x: Tensor, indices: tuple, values: Any, accumulate: bool = False) 
         return index_write(x, values, index=step)
     shape = x.array[step].shape
     values = values if isinstance(values, Tensor) else x.new_full((), values)
+    _check_same_device(x, values, "index_put")
     return x + scatter_into(expand_to(values, shape=shape), index=step, shape=x.array.shape)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from minigrad.backend import kernels_of
 from minigrad.op import op
-from minigrad.ops.elementwise import add, mul
+from minigrad.ops.elementwise import add, mul, zeros_as
 from minigrad.ops.shape import permute, reshape
 from minigrad.tensor import Tensor, from_raw, one_dim
 
@@ -89,7 +89,7 @@ def scaled_sum(x: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     """beta x + alpha product; a beta of 0 ignores x, nan included."""
     product = product if alpha == 1 else mul(product, alpha)
     if beta == 0:
-        return product
+        return add(zeros_as(x), product)
     return add(x if beta == 1 else mul(x, beta), product)
 
 

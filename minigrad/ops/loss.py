@@ -34,7 +34,8 @@ def cross_entropy_reference(logits, *, target, ignore_index=-100, label_smoothin
 
 @fused(reference=cross_entropy_reference)
 def cross_entropy(logits, *, target, ignore_index=-100, label_smoothing=0.0):
-    """-sum_c q_c log softmax(x)_c for each row x of (N, C): q is one at the label, or (1 - e) there plus e / C everywhere.
+    """-sum_c q_c log softmax(x)_c for each row x of (N, C): q is one at the label, or (1 - e) there plus e / C
+    everywhere.
 
     The gradient is softmax(x) - q. The kernel keeps the log-sum-exp of each row, not its probabilities.
     """
@@ -91,7 +92,9 @@ def huber_vjp(dy, x, delta):
 
 
 def poisson_nll(x: Any, target: Any, *, log_input: bool, full: bool, eps: float) -> Any:
-    """exp(x) - t x for x a log-rate, x - t log(x + eps) for a rate; `full` adds Stirling's formula for log(t!), t > 1."""
+    """exp(x) - t x for x a log-rate, x - t log(x + eps) for a rate; `full` adds Stirling's formula for log(t!), t >
+    1.
+    """
     loss = exp(x) - target * x if log_input else x - target * log(x + eps)
     if not full:
         return loss
@@ -104,5 +107,3 @@ def gaussian_nll(x: Any, target: Any, variance: Any, *, full: bool) -> Any:
     distance = x - target
     loss = 0.5 * (log(variance) + distance * distance / variance)
     return loss + 0.5 * math.log(2 * math.pi) if full else loss
-
-

@@ -80,11 +80,14 @@ def needs_floating(name: str, x: Any) -> Any:
 
 @op
 def linear(x, weight, bias):
-    """y = x W^T + b: (..., in), (out, in), (out,) or None -> (..., out). The leading axes are folded into one product."""
+    """y = x W^T + b: (..., in), (out, in), (out,) or None -> (..., out). The leading axes are folded into one
+    product.
+    """
     columns, width = x.shape[-1], weight.shape[0]
     if columns != weight.shape[1]:
         raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({numel(x.shape[:-1])}x{columns} and {weight.shape[1]}x{width}): "
+            f"mat1 and mat2 shapes cannot be multiplied ({numel(x.shape[:-1])}x{columns} and "
+            f"{weight.shape[1]}x{width}): "
             f"linear takes x of shape (..., in) and a weight (out, in), got {tuple(x.shape)} and {tuple(weight.shape)}"
         )
     if x.dtype != weight.dtype:
@@ -95,7 +98,9 @@ def linear(x, weight, bias):
     y = kernels_of(x).matmul(x.reshape((numel(x.shape[:-1]), columns)), weight.swapaxes(0, 1))
     if bias is not None:
         if bias.shape not in ((width,), (1,), ()):
-            raise RuntimeError(f"linear: expected a bias of shape ({width},) for a weight (out={width}, in), got {tuple(bias.shape)}")
+            raise RuntimeError(
+                f"linear: expected a bias of shape ({width},) for a weight (out={width}, in), got {tuple(bias.shape)}"
+            )
         y += bias
     return y.reshape((*x.shape[:-1], width))
 
@@ -167,7 +172,9 @@ def one_hot(ids, *, classes):
 
 @op
 def dropout(x, *, mask):
-    """x mask, with a raw mask of 0 and 1 / (1 - p) drawn outside: an op is a pure function. Source: JMLR 15 (2014) 1929."""
+    """x mask, with a raw mask of 0 and 1 / (1 - p) drawn outside: an op is a pure function. Source: JMLR 15 (2014)
+    1929.
+    """
     return mul(x, mask)
 
 
@@ -178,7 +185,8 @@ def dropout_vjp(dy, mask):
 
 # ---------------------------------------------------------------- layer norm, from the formula to the check
 #
-# 1. The formula (arXiv:1607.06450). Each row x of n entries is centred, brought to variance one, then scaled and shifted:
+# 1. The formula (arXiv:1607.06450). Each row x of n entries is centred, brought to variance one, then scaled and
+# shifted:
 #
 #        m = mean(x)     r = 1 / sqrt(mean((x - m)^2) + eps)     h = (x - m) r     y = h w + b
 #
@@ -188,8 +196,8 @@ def dropout_vjp(dy, mask):
 #    The gradient of h is g = dy w. For x, move one entry x_j and watch m, r and h move:
 #
 #        dm/dx_j = 1/n
-#        dr/dx_j = -r^3 (x_j - m) / n = -r^2 h_j / n            (mean((x - m)^2) moves by 2 (x_j - m) / n, m's part is 0)
-#        dh_i/dx_j = r ([i = j] - 1/n) + (x_i - m) dr/dx_j = r ([i = j] - 1/n - h_i h_j / n)
+#        dr/dx_j = -r^3 (x_j - m) / n = -r^2 h_j / n            (mean((x - m)^2) moves by 2 (x_j - m) / n, m's part is
+# 0)        dh_i/dx_j = r ([i = j] - 1/n) + (x_i - m) dr/dx_j = r ([i = j] - 1/n - h_i h_j / n)
 #
 #    and summing g_i dh_i/dx_j over i gives the whole rule:
 #
@@ -198,13 +206,13 @@ def dropout_vjp(dy, mask):
 #    Read it as a projection: what would shift the row (its mean) and what would stretch it (its part along h) is taken
 #    out of g, because y does not see either.
 #
-# 3. The kernel (`layer_norm_fwd`, `layer_norm_bwd`). Written in array code, steps 1 and 2 pass over memory some ten times.
-#    A kernel does a row while it lies in the cache: one pass for m, one for r, one for y. It hands back m and r, one
-#    number a row each, so that the backward computes h = (x - m) r anew instead of keeping an array of x's size.
+# 3. The kernel (`layer_norm_fwd`, `layer_norm_bwd`). Written in array code, steps 1 and 2 pass over memory some ten
+# times.    A kernel does a row while it lies in the cache: one pass for m, one for r, one for y. It hands back m and r,
+# one    number a row each, so that the backward computes h = (x - m) r anew instead of keeping an array of x's size.
 #
 # 4. The check. `layer_norm_reference` is step 1 in ordinary ops: its gradient, of any order, comes from their rules and
-#    knows nothing of step 2. The tests hold the kernel's y, dx, dw and db against it run in float64, and it against finite
-#    differences; where no kernel fits (float64, no Numba) it runs in the kernel's place.
+#    knows nothing of step 2. The tests hold the kernel's y, dx, dw and db against it run in float64, and it against
+# finite    differences; where no kernel fits (float64, no Numba) it runs in the kernel's place.
 
 
 def layer_norm_reference(x, weight, bias, *, eps=1e-5):
@@ -236,7 +244,9 @@ def rms_norm_reference(x, weight, *, eps):
 
 @fused(reference=rms_norm_reference)
 def rms_norm(x, weight, *, eps):
-    """x / sqrt(mean(x^2) + eps) weight over the last axis: layer norm without the centring. Source: arXiv:1910.07467."""
+    """x / sqrt(mean(x^2) + eps) weight over the last axis: layer norm without the centring. Source:
+    arXiv:1910.07467.
+    """
     y, rstd = kernels_of(x).rms_norm_fwd(x, weight, eps)
     return y, (rstd,)
 

@@ -129,6 +129,8 @@ def cumsum(x, *, axis):
 
 @cumsum.vjp
 def cumsum_vjp(dy, axis):
+    if not dy.ndim:
+        return dy
     return flip(cumsum(flip(dy, dims=(axis,)), axis=axis), dims=(axis,))
 
 
@@ -142,6 +144,8 @@ def cumprod(x, *, axis):
 def cumprod_vjp(dy, x, y, axis):
     # dx_i = sum over j >= i of dy_j y_j / x_i. Up to the first zero the quotient is exact; from there on, dx at the zero
     # needs the product of the others, so a row with a zero takes the n^2 form.
+    if not x.ndim:
+        return dy
     quotient = flip(cumsum(flip(dy * y, dims=(axis,)), axis=axis), dims=(axis,)) / x
     return _cumprod_vjp_with_zeros(dy, x, axis) if any(eq(x, 0), axis=None, keepdims=False) else quotient
 

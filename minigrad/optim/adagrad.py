@@ -3,10 +3,8 @@
 from typing import Any
 
 from minigrad.backend import array_module, kernels_of
-from minigrad.optim.optimizer import (
-    Closure,
-    Optimizer,
-    Params,
+from minigrad.optim.optimizer import Closure, Optimizer, Params
+from minigrad.optim.update import (
     advance,
     check_at_least_zero,
     number,
@@ -95,5 +93,5 @@ class Adagrad(Optimizer):
             options = {name: number(group[name]) for name in ("lr", "lr_decay", "weight_decay", "eps", "maximize")}
             for p, grad in self._gradients(group):
                 state = self.state[p]
-                write(adagrad_update, p, grad, state["sum"], step=advance(state["step"]), **options)
+                write(adagrad_update, p, grad, state["sum"], step=advance(state), **options)
         return loss

@@ -3,10 +3,8 @@
 from typing import Any
 
 from minigrad.backend import kernels_of
-from minigrad.optim.optimizer import (
-    Closure,
-    Optimizer,
-    Params,
+from minigrad.optim.optimizer import Closure, Optimizer, Params
+from minigrad.optim.update import (
     advance,
     check_at_least_zero,
     fitting,
@@ -58,8 +56,8 @@ class Adam(Optimizer):
     ):
         defaults = {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
-            "maximize": maximize, "foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused,
-            "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize, "foreach": foreach, "capturable": capturable, "differentiable": differentiable,
+            "fused": fused, "decoupled_weight_decay": decoupled_weight_decay,
         }  # fmt: skip
         super().__init__(params, defaults)
 
@@ -96,7 +94,7 @@ class Adam(Optimizer):
                 state["exp_avg_sq"] = zeros_for(p)
             if amsgrad and "max_exp_avg_sq" not in state:
                 state["max_exp_avg_sq"] = zeros_for(p)
-            step, m, v = advance(state["step"]), state["exp_avg"], state["exp_avg_sq"]
+            step, m, v = advance(state), state["exp_avg"], state["exp_avg_sq"]
             top = state["max_exp_avg_sq"] if amsgrad else None
             if p.array.dtype.itemsize == 2:
                 write(adam_update, p, grad, m, v, top, step=step, **options)

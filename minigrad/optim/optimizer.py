@@ -11,21 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from minigrad import autograd, creation
-from minigrad import dtype as dtypes
-from minigrad.backend import array_module
+from minigrad import autograd
+from minigrad.optim.update import required
 from minigrad.tensor import HookHandle, Tensor, from_raw
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 Closure = Callable[[], Any]
-
-
-class _Required:
-    def __repr__(self) -> str:
-        return "<required parameter>"
-
-
-required: Any = _Required()  # as a default: an option that every parameter group must give
 
 
 class Optimizer:
@@ -73,7 +64,7 @@ class Optimizer:
         self._opt_called = False  # a scheduler warns if it is stepped first
 
     def step(self, closure: Closure | None = None) -> Any:
-        """Update every parameter that has a gradient. `closure` recomputes the loss and its gradients; its value is returned."""
+        """Update every parameter that has a gradient. `closure` recomputes loss and gradients; its value returns."""
         raise NotImplementedError(f"{type(self).__name__} must write step()")
 
     def check(self, options: dict[str, Any]) -> None:
@@ -146,7 +137,7 @@ class Optimizer:
     # ------------------------------------------------------------------ saving
 
     def state_dict(self) -> dict[str, Any]:
-        """{"state": {index: state}, "param_groups": [options]}; the parameters are numbered through all groups in order.
+        """{"state": {index: state}, "param_groups": [options]}, with the parameters numbered through all groups.
 
         The tensors are the optimizer's own, not copies: later steps write into them.
         """
@@ -180,7 +171,7 @@ class Optimizer:
                     f"loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
                     f"group {i} has {len(new['params'])} parameters, the optimizer's {len(group['params'])}"
                 )
-        parameter = {}
+        parameter: dict[int, Tensor] = {}
         groups = []
         for new, group in zip(saved, self.param_groups, strict=True):
             parameter.update(zip(new["params"], group["params"], strict=True))
@@ -239,8 +230,8 @@ def _tensors_and_names(params: Any) -> tuple[list[Tensor], list[str] | None]:
         return [params], None
     if isinstance(params, (set, frozenset)):
         raise TypeError(
-            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will "
-            "change between runs. Please use a list instead."
+            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
+            "will change between runs. Please use a list instead."
         )
     entries = list(params)
     named = [isinstance(entry, tuple) for entry in entries]
@@ -268,87 +259,9 @@ def _fitted(value: Any, parameter: Tensor, name: str = "") -> Any:
         return {key: _fitted(item, parameter, key) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_fitted(item, parameter) for item in value)
-    if name == "step":  # a count: at most 2048 of them fit into float16
-        return step_count(float(value))
     if not isinstance(value, Tensor):
         return value
+    if name == "step":  # a count, kept on the host; float16 could not count past 2048
+        return value.detach().to("cpu", copy=True)
     dtype = parameter.dtype if parameter.dtype.is_floating_point else value.dtype
     return value.detach().to(device=parameter.device, dtype=dtype, copy=True)
-
-
-# ---------------------------------------------------------------------- for the update functions
-
-
-def zeros_for(p: Tensor) -> Tensor:
-    """State of the shape, dtype and device of a parameter, with zeros."""
-    return from_raw(array_module(p.array).zeros_like(p.array))
-
-
-def step_count(start: float = 0.0) -> Tensor:
-    """The number of steps a parameter has taken, as a 0-d float32 tensor on the host, where it is read without waiting."""
-    return creation.full((), start, dtype=dtypes.float32, device="cpu")
-
-
-def advance(step: Tensor) -> int:
-    """Add one to a step count; the new number."""
-    count = int(step.array.item()) + 1
-    step.array[...] = count
-    return count
-
-
-def number(value: Any) -> Any:
-    """An option as a Python number: a learning rate, say, may be a tensor of one element."""
-    return value.item() if isinstance(value, Tensor) else value
-
-
-def write(update: Callable, p: Tensor, grad: Any, *state: Tensor | None, **options: Any) -> None:
-    """Call `update(param, grad, *state, **options)` on raw arrays; it writes into `param` and `state`.
-
-    16-bit parameters and their state are widened to float32 for the update and rounded once after it.
-    """
-    arrays = [p.array, grad, *(None if s is None else fitting(s, p) for s in state)]
-    if p.array.dtype.itemsize > 2:
-        update(*arrays, **options)
-    else:
-        wide = [None if a is None else a.astype("float32") for a in arrays]
-        update(*wide, **options)
-        for i, array in enumerate(arrays):
-            if i != 1 and array is not None:
-                array[...] = wide[i].astype(array.dtype)
-    p.bump_version()
-
-
-def fitting(state: Tensor, p: Tensor) -> Any:
-    """The raw array of a piece of state, which has the shape of its parameter."""
-    if state.array.shape != p.array.shape:
-        raise RuntimeError(
-            f"the optimizer holds state of shape {list(state.shape)} for a parameter of shape {list(p.shape)}: the loaded "
-            f"state dict belongs to other parameters, or the parameter's data was replaced"
-        )
-    return state.array
-
-
-# ---------------------------------------------------------------------- checks of options
-
-
-def check_at_least_zero(options: dict[str, Any], **titles: str) -> None:
-    """ValueError unless each named option is a number from 0 up: check_at_least_zero(options, lr="learning rate")."""
-    for name, title in titles.items():
-        value = options[name]
-        if value is required:
-            continue
-        if isinstance(value, Tensor) and value.numel() != 1:
-            raise ValueError(f"Tensor {name} must be 1-element, got shape {list(value.shape)}")
-        try:
-            valid = number(value) >= 0
-        except TypeError:
-            raise TypeError(f"{name} must be a number, got {type(value).__name__}: {value!r}") from None
-        if not valid:
-            raise ValueError(f"Invalid {title}: {value}")
-
-
-def refuse_differentiable(options: dict[str, Any]) -> None:
-    if options["differentiable"]:
-        raise NotImplementedError(
-            "differentiable=True is not supported: steps write into the parameters and are not recorded"
-        )

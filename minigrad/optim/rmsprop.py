@@ -3,10 +3,8 @@
 from typing import Any
 
 from minigrad.backend import kernels_of
-from minigrad.optim.optimizer import (
-    Closure,
-    Optimizer,
-    Params,
+from minigrad.optim.optimizer import Closure, Optimizer, Params
+from minigrad.optim.update import (
     advance,
     check_at_least_zero,
     number,
@@ -81,7 +79,8 @@ class RMSprop(Optimizer):
     ):
         defaults = {
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
-            "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize, "differentiable": differentiable,
+            "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize,
+            "differentiable": differentiable,
         }  # fmt: skip
         super().__init__(params, defaults)
 
@@ -112,7 +111,7 @@ class RMSprop(Optimizer):
                     state["momentum_buffer"] = zeros_for(p)
                 if group["centered"] and "grad_avg" not in state:
                     state["grad_avg"] = zeros_for(p)
-                advance(state["step"])
+                advance(state)
                 averages = state["square_avg"], state.get("grad_avg"), state.get("momentum_buffer")
                 write(rmsprop_update, p, grad, *averages, **options)
         return loss

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from minigrad.optim.optimizer import (
-    Closure,
-    Optimizer,
-    Params,
+from minigrad.optim.optimizer import Closure, Optimizer, Params
+from minigrad.optim.update import (
     check_at_least_zero,
     number,
     refuse_differentiable,

@@ -12,25 +12,27 @@ SEEDS = (0, 1337)
 
 # name, positional arguments, keyword arguments: the repr of these is compared, and their state dict's keys
 REPRS: list[tuple[str, list, dict]] = [
-    ("Linear", [3, 4], {}), ("Linear", [3, 4], {"bias": False}), ("Bilinear", [2, 3, 4], {}), ("Identity", [3], {"a": 2}),
-    ("Flatten", [], {}), ("Unflatten", [1, [2, 3]], {}), ("Embedding", [5, 3], {}), ("Embedding", [5, 3], {"padding_idx": -1}),
-    ("LayerNorm", [4], {}), ("LayerNorm", [4], {"bias": False}),
+    ("Linear", [3, 4], {}), ("Linear", [3, 4], {"bias": False}), ("Bilinear", [2, 3, 4], {}),
+    ("Identity", [3], {"a": 2}), ("Flatten", [], {}), ("Unflatten", [1, [2, 3]], {}), ("Embedding", [5, 3], {}),
+    ("Embedding", [5, 3], {"padding_idx": -1}), ("LayerNorm", [4], {}), ("LayerNorm", [4], {"bias": False}),
     ("LayerNorm", [[2, 3]], {"eps": 1e-6, "elementwise_affine": False}), ("RMSNorm", [4], {}),
     ("RMSNorm", [[2, 4]], {"eps": 1e-6}), ("Dropout", [], {}), ("Dropout", [0.1, True], {}), ("Dropout1d", [], {}),
     ("Dropout2d", [0.2], {}), ("ReLU", [], {}), ("ReLU", [True], {}), ("ReLU6", [], {}), ("ReLU6", [True], {}),
     ("LeakyReLU", [], {}), ("LeakyReLU", [0.2, True], {}), ("ELU", [], {}), ("ELU", [2, True], {}), ("SELU", [], {}),
     ("SELU", [True], {}), ("CELU", [2.0, True], {}), ("GELU", [], {}), ("GELU", ["tanh"], {}), ("SiLU", [], {}),
-    ("Mish", [True], {}), ("Hardswish", [], {}), ("Hardswish", [True], {}), ("Hardsigmoid", [True], {}), ("Softplus", [], {}),
-    ("Softplus", [2, 10], {}), ("Softsign", [], {}), ("Tanh", [], {}), ("Sigmoid", [], {}), ("LogSigmoid", [], {}),
-    ("Softmax", [], {}), ("Softmax", [-1], {}), ("LogSoftmax", [1], {}), ("Softmin", [0], {}), ("Hardtanh", [], {}),
-    ("Hardtanh", [-2, 2, True], {}), ("Tanhshrink", [], {}), ("Threshold", [0.1, 20], {}), ("Threshold", [0.1, 20, True], {}),
-    ("PReLU", [], {}), ("PReLU", [3, 0.1], {}), ("GLU", [], {}), ("CrossEntropyLoss", [], {}), ("NLLLoss", [], {}),
-    ("MSELoss", [], {}), ("L1Loss", [], {}), ("SmoothL1Loss", [], {}), ("HuberLoss", [], {}), ("BCELoss", [], {}),
-    ("BCEWithLogitsLoss", [], {}), ("KLDivLoss", [], {}), ("HingeEmbeddingLoss", [], {}), ("MarginRankingLoss", [], {}),
-    ("CosineEmbeddingLoss", [], {}), ("TripletMarginLoss", [], {}), ("PoissonNLLLoss", [], {}), ("GaussianNLLLoss", [], {}),
-    ("CosineSimilarity", [], {}), ("PairwiseDistance", [], {}), ("MultiheadAttention", [4, 2], {}),
-    ("MultiheadAttention", [4, 2], {"kdim": 3, "vdim": 5, "bias": False}), ("TransformerEncoderLayer", [4, 2, 8], {}),
-    ("Sequential", [], {}), ("ModuleList", [], {}), ("ModuleDict", [], {}),
+    ("Mish", [True], {}), ("Hardswish", [], {}), ("Hardswish", [True], {}), ("Hardsigmoid", [True], {}),
+    ("Softplus", [], {}), ("Softplus", [2, 10], {}), ("Softsign", [], {}), ("Tanh", [], {}), ("Sigmoid", [], {}),
+    ("LogSigmoid", [], {}), ("Softmax", [], {}), ("Softmax", [-1], {}), ("LogSoftmax", [1], {}), ("Softmin", [0], {}),
+    ("Hardtanh", [], {}), ("Hardtanh", [-2, 2, True], {}), ("Tanhshrink", [], {}), ("Threshold", [0.1, 20], {}),
+    ("Threshold", [0.1, 20, True], {}), ("PReLU", [], {}), ("PReLU", [3, 0.1], {}), ("GLU", [], {}),
+    ("CrossEntropyLoss", [], {}), ("NLLLoss", [], {}), ("MSELoss", [], {}), ("L1Loss", [], {}),
+    ("SmoothL1Loss", [], {}), ("HuberLoss", [], {}), ("BCELoss", [], {}), ("BCEWithLogitsLoss", [], {}),
+    ("KLDivLoss", [], {}), ("HingeEmbeddingLoss", [], {}), ("MarginRankingLoss", [], {}),
+    ("CosineEmbeddingLoss", [], {}), ("TripletMarginLoss", [], {}), ("PoissonNLLLoss", [], {}),
+    ("GaussianNLLLoss", [], {}), ("CosineSimilarity", [], {}), ("PairwiseDistance", [], {}),
+    ("MultiheadAttention", [4, 2], {}), ("MultiheadAttention", [4, 2], {"kdim": 3, "vdim": 5, "bias": False}),
+    ("TransformerEncoderLayer", [4, 2, 8], {}), ("Sequential", [], {}), ("ModuleList", [], {}),
+    ("ModuleDict", [], {}),
 ]  # fmt: skip
 
 # name, positional arguments, keyword arguments: the initial weights under each seed are compared
@@ -47,14 +49,15 @@ INITIAL: dict[str, tuple[str, list, dict]] = {
 
 # function of nn.init, shape, keyword arguments
 INIT: list[tuple[str, list[int], dict]] = [
-    ("uniform_", [3, 5], {}), ("uniform_", [3, 5], {"a": -2, "b": 0.5}), ("normal_", [3, 6], {"mean": 1, "std": 0.02}),
-    ("trunc_normal_", [4, 5], {"std": 0.02}), ("trunc_normal_", [4, 5], {"a": -0.5, "b": 0.5}), ("trunc_normal_", [3, 3], {"a": 1.5}),
+    ("uniform_", [3, 5], {}), ("uniform_", [3, 5], {"a": -2, "b": 0.5}),
+    ("normal_", [3, 6], {"mean": 1, "std": 0.02}), ("trunc_normal_", [4, 5], {"std": 0.02}),
+    ("trunc_normal_", [4, 5], {"a": -0.5, "b": 0.5}), ("trunc_normal_", [3, 3], {"a": 1.5}),
     ("constant_", [2, 2], {"val": 0.3}), ("ones_", [2, 2], {}), ("zeros_", [2, 2], {}), ("eye_", [2, 3], {}),
     ("xavier_uniform_", [4, 5], {}), ("xavier_uniform_", [2, 3, 4], {"gain": 1.5}), ("xavier_normal_", [4, 5], {}),
-    ("kaiming_uniform_", [4, 5], {"a": 0.1}), ("kaiming_uniform_", [2, 3, 4], {"mode": "fan_out", "nonlinearity": "relu"}),
-    ("kaiming_normal_", [4, 5], {}), ("kaiming_normal_", [4, 5], {"mode": "fan_out", "nonlinearity": "tanh"}),
-    ("orthogonal_", [4, 3], {}), ("orthogonal_", [3, 5], {"gain": 2.0}), ("orthogonal_", [3, 2, 3], {}),
-    ("sparse_", [5, 4], {"sparsity": 0.4}),
+    ("kaiming_uniform_", [4, 5], {"a": 0.1}),
+    ("kaiming_uniform_", [2, 3, 4], {"mode": "fan_out", "nonlinearity": "relu"}), ("kaiming_normal_", [4, 5], {}),
+    ("kaiming_normal_", [4, 5], {"mode": "fan_out", "nonlinearity": "tanh"}), ("orthogonal_", [4, 3], {}),
+    ("orthogonal_", [3, 5], {"gain": 2.0}), ("orthogonal_", [3, 2, 3], {}), ("sparse_", [5, 4], {"sparsity": 0.4}),
 ]  # fmt: skip
 
 
@@ -76,7 +79,7 @@ def probabilities(*shape: int) -> np.ndarray:
     return wave(*shape, low=0.05, high=0.95)
 
 
-X = wave(3, 4)
+X, Y, LABELS = wave(3, 4), wave(3, 4, phase=0.3), labels(3, classes=4)
 # what it is called, class, arguments, keyword arguments, inputs
 FORWARDS: list[tuple[str, str, list, dict, list[np.ndarray]]] = [
     ("linear", "Linear", [4, 3], {}, [wave(2, 3, 4)]),
@@ -94,34 +97,36 @@ FORWARDS: list[tuple[str, str, list, dict, list[np.ndarray]]] = [
     *[
         (name, name, args, {}, [X])
         for name, args in {
-            "ReLU": [], "ReLU6": [], "LeakyReLU": [0.2], "ELU": [1.5], "SELU": [], "CELU": [1.5], "GELU": [], "SiLU": [],
-            "Mish": [], "Hardswish": [], "Hardsigmoid": [], "Softplus": [2.0, 3.0], "Softsign": [], "Tanh": [],
-            "Sigmoid": [], "LogSigmoid": [], "Softmax": [1], "LogSoftmax": [0], "Softmin": [-1], "Hardtanh": [-1.2, 0.7],
-            "Tanhshrink": [], "Threshold": [0.1, 0.7], "PReLU": [4], "GLU": [], "Dropout": [0.0],
+            "ReLU": [], "ReLU6": [], "LeakyReLU": [0.2], "ELU": [1.5], "SELU": [], "CELU": [1.5], "GELU": [],
+            "SiLU": [], "Mish": [], "Hardswish": [], "Hardsigmoid": [], "Softplus": [2.0, 3.0], "Softsign": [],
+            "Tanh": [],
+            "Sigmoid": [], "LogSigmoid": [], "Softmax": [1], "LogSoftmax": [0], "Softmin": [-1],
+            "Hardtanh": [-1.2, 0.7], "Tanhshrink": [], "Threshold": [0.1, 0.7], "PReLU": [4], "GLU": [],
+            "Dropout": [0.0],
         }.items()
     ],
     ("GELU tanh", "GELU", ["tanh"], {}, [X]),
     ("relu6 above", "ReLU6", [], {}, [X * 4]),
-    ("cross entropy", "CrossEntropyLoss", [], {"label_smoothing": 0.1}, [X, labels(3, classes=4)]),
-    ("cross entropy, ignored", "CrossEntropyLoss", [], {"ignore_index": 0, "reduction": "sum"}, [X, labels(3, classes=4)]),
+    ("cross entropy", "CrossEntropyLoss", [], {"label_smoothing": 0.1}, [X, LABELS]),
+    ("cross entropy, sum", "CrossEntropyLoss", [], {"ignore_index": 0, "reduction": "sum"}, [X, LABELS]),
     ("cross entropy, images", "CrossEntropyLoss", [], {"reduction": "none"}, [wave(2, 3, 4), labels(2, 4, classes=3)]),
-    ("nll", "NLLLoss", [], {"ignore_index": 3}, [X, labels(3, classes=4)]),
-    ("mse", "MSELoss", [], {}, [X, wave(3, 4, phase=0.3)]),
-    ("l1", "L1Loss", [], {"reduction": "sum"}, [X, wave(3, 4, phase=0.3)]),
-    ("smooth l1", "SmoothL1Loss", [], {"beta": 0.7}, [X, wave(3, 4, phase=0.3)]),
-    ("huber", "HuberLoss", [], {"delta": 0.7, "reduction": "none"}, [X, wave(3, 4, phase=0.3)]),
+    ("nll", "NLLLoss", [], {"ignore_index": 3}, [X, LABELS]),
+    ("mse", "MSELoss", [], {}, [X, Y]),
+    ("l1", "L1Loss", [], {"reduction": "sum"}, [X, Y]),
+    ("smooth l1", "SmoothL1Loss", [], {"beta": 0.7}, [X, Y]),
+    ("huber", "HuberLoss", [], {"delta": 0.7, "reduction": "none"}, [X, Y]),
     ("bce", "BCELoss", [], {}, [probabilities(3, 4), labels(3, 4, classes=2).astype(float)]),
     ("bce with logits", "BCEWithLogitsLoss", [], {}, [X, probabilities(3, 4)]),
     ("kl", "KLDivLoss", [], {"reduction": "batchmean"}, [X - 3, probabilities(3, 4)]),
-    ("kl, log target", "KLDivLoss", [], {"reduction": "sum", "log_target": True}, [X - 3, wave(3, 4, phase=0.2) - 3]),
+    ("kl, log target", "KLDivLoss", [], {"reduction": "sum", "log_target": True}, [X - 3, Y - 3]),
     ("hinge", "HingeEmbeddingLoss", [], {"margin": 0.8}, [X, signs(3, 4)]),
     ("margin ranking", "MarginRankingLoss", [], {"margin": 0.2}, [wave(5), wave(5, phase=0.3), signs(5)]),
-    ("cosine embedding", "CosineEmbeddingLoss", [], {"margin": 0.2}, [X, wave(3, 4, phase=0.3), signs(3)]),
-    ("triplet", "TripletMarginLoss", [], {"swap": True}, [X, wave(3, 4, phase=0.3), wave(3, 4, phase=0.7)]),
+    ("cosine embedding", "CosineEmbeddingLoss", [], {"margin": 0.2}, [X, Y, signs(3)]),
+    ("triplet", "TripletMarginLoss", [], {"swap": True}, [X, Y, wave(3, 4, phase=0.7)]),
     ("poisson", "PoissonNLLLoss", [], {"full": True}, [X, wave(3, 4, low=0.5, high=6.0)]),
-    ("gaussian", "GaussianNLLLoss", [], {"full": True}, [X, wave(3, 4, phase=0.3), probabilities(3, 4)]),
-    ("cosine similarity", "CosineSimilarity", [], {}, [X, wave(3, 4, phase=0.3)]),
-    ("pairwise distance", "PairwiseDistance", [], {"p": 3.0, "keepdim": True}, [X, wave(3, 4, phase=0.3)]),
+    ("gaussian", "GaussianNLLLoss", [], {"full": True}, [X, Y, probabilities(3, 4)]),
+    ("cosine similarity", "CosineSimilarity", [], {}, [X, Y]),
+    ("pairwise distance", "PairwiseDistance", [], {"p": 3.0, "keepdim": True}, [X, Y]),
 ]  # fmt: skip
 TARGETS = {"bce", "hinge", "margin ranking", "cosine embedding", "gaussian"}  # their last input takes no gradient
 

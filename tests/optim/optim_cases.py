@@ -54,21 +54,25 @@ OPTIMIZERS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def minimize(
-    optim: Any, kind: str, options: dict[str, Any], parameters: list, set_gradients: Callable
-) -> Iterator[tuple]:
-    """(step, optimizer) after each step; the second parameter is in a group of its own with half the rate."""
+def optimizer_of(optim: Any, kind: str, options: dict[str, Any], parameters: list) -> Any:
+    """The second parameter is in a group of its own with half the rate."""
     first, second, *others = parameters
     rate = options.get("lr", 0.01)
-    optimizer = getattr(optim, kind)([{"params": [first, *others]}, {"params": second, "lr": rate / 2}], **options)
-    for step in range(1, STEPS + 1):
+    return getattr(optim, kind)([{"params": [first, *others]}, {"params": second, "lr": rate / 2}], **options)
+
+
+def steps_of(
+    optimizer: Any, parameters: list, set_gradients: Callable, first: int = 1, last: int = STEPS
+) -> Iterator[int]:
+    """The number of each step, once it is taken."""
+    for step in range(first, last + 1):
         for i, p in enumerate(parameters):
             if step in SLEEPING.get(i, ()):
                 p.grad = None
             else:
                 set_gradients(step, i, p)
         optimizer.step()
-        yield step, optimizer
+        yield step
 
 
 # ---- schedules -----------------------------------------------------------------------------------------------------
@@ -175,9 +179,10 @@ CHANGED_BY_HAND = (
 )  # the rate is set to 0.04 at epoch 3 by the program
 SHOWN = ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW")
 SCHEDULE_NAMES = (
-    "LambdaLR MultiplicativeLR StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR "
-    "CosineAnnealingWarmRestarts OneCycleLR SequentialLR ChainedScheduler ReduceLROnPlateau"
-).split()
+    "LambdaLR", "MultiplicativeLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR",
+    "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "OneCycleLR", "SequentialLR", "ChainedScheduler",
+    "ReduceLROnPlateau",
+)  # fmt: skip
 METHODS = ("zero_grad", "state_dict", "load_state_dict", "add_param_group", "step")
 CLIPPING = ("clip_grad_norm_", "clip_grad_value_", "get_total_norm", "clip_grads_with_norm_")
 

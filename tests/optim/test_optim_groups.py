@@ -112,6 +112,17 @@ def test_loading_keeps_what_is_not_tensors_and_not_of_parameters(pair):
     assert optimizer.state[pair[0]]["history"][1] == 2
 
 
+def test_step_counts_of_old_state_dicts_are_bare_numbers(pair):
+    saved = stepped(optim.Adam, pair).state_dict()
+    for state in saved["state"].values():
+        state["step"] = 1
+    loaded = optim.Adam(pair)
+    loaded.load_state_dict(saved)
+    assert loaded.state[pair[0]]["step"] == 1
+    loaded.step()
+    assert repr(loaded.state[pair[0]]["step"]) == "tensor(2.)"
+
+
 def test_loading_what_does_not_fit(pair):
     optimizer = optim.SGD(pair, lr=0.1)
     with pytest.raises(ValueError, match="different number of parameter groups: 0, the optimizer has 1"):

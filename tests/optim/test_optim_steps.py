@@ -50,7 +50,8 @@ def close(mine, recorded, rtol):
 def test_twenty_steps_are_pytorchs(run):
     options = cases.OPTIMIZERS[run["kind"]][run["number"]]
     problem, rtol = Problem(getattr(minigrad, run["dtype"])), TOLERANCE[run["dtype"]]
-    for step, optimizer in cases.minimize(optim, run["kind"], options, problem.parameters, problem.set_gradients):
+    optimizer = cases.optimizer_of(optim, run["kind"], options, problem.parameters)
+    for step in cases.steps_of(optimizer, problem.parameters, problem.set_gradients):
         if step in cases.LOOKED_AT:
             for p, recorded in zip(problem.parameters, run["parameters"][str(step)], strict=True):
                 close(p.tolist(), recorded, rtol)
@@ -64,25 +65,20 @@ def test_twenty_steps_are_pytorchs(run):
 
 @pytest.mark.parametrize(("kind", "options"), ALL, ids=str)
 def test_resumed_run_is_the_undisturbed_run_bit_for_bit(kind, options):
-    whole, first, second = Problem(), Problem(), Problem()
-    for _ in cases.minimize(optim, kind, options, whole.parameters, whole.set_gradients):
-        pass
-    for step, optimizer in cases.minimize(optim, kind, options, first.parameters, first.set_gradients):
-        if step == 10:
-            break
+    def run(problem, optimizer, first, last):
+        assert list(cases.steps_of(optimizer, problem.parameters, problem.set_gradients, first, last))[-1] == last
+
+    whole, half, rest = Problem(), Problem(), Problem()
+    run(whole, cases.optimizer_of(optim, kind, options, whole.parameters), 1, cases.STEPS)
+    optimizer = cases.optimizer_of(optim, kind, options, half.parameters)
+    run(half, optimizer, 1, 10)
     saved = pickle.loads(pickle.dumps(optimizer.state_dict()))
-    a, b, *others = second.parameters
-    for new, old in zip(second.parameters, first.parameters, strict=True):
+    for new, old in zip(rest.parameters, half.parameters, strict=True):
         new.data.copy_(old.data)
-    other = getattr(optim, kind)([{"params": [a, *others], "lr": 77.0}, {"params": b}])
-    other.load_state_dict(saved)
-    for step in range(11, cases.STEPS + 1):
-        for i, p in enumerate(second.parameters):
-            p.grad = None
-            if step not in cases.SLEEPING.get(i, ()):
-                second.set_gradients(step, i, p)
-        other.step()
-    assert second.values() == whole.values()
+    resumed = cases.optimizer_of(optim, kind, {"lr": 77.0}, rest.parameters)
+    resumed.load_state_dict(saved)
+    run(rest, resumed, 11, cases.STEPS)
+    assert rest.values() == whole.values()
 
 
 @pytest.mark.parametrize("kind", cases.SHOWN)

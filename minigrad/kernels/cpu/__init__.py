@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.kernels import optim_reference
+
 FUSED_OPS = frozenset({"layer_norm", "rms_norm", "cross_entropy", "attention", "scaled_dot_product_attention"})
 
 _FLOAT32 = np.dtype(np.float32)
@@ -47,7 +49,7 @@ def _common() -> ModuleType:
 
 
 @functools.cache
-def compiled() -> SimpleNamespace | None:
+def compiled() -> Any:
     """The modules of compiled kernels, or None where Numba is missing, broken or switched off (MINIGRAD_NUMBA=0)."""
     if os.environ.get("MINIGRAD_NUMBA", "1").lower() in ("0", "false", "no", "off"):
         return None
@@ -135,8 +137,7 @@ def sum_of_squares(arrays: Sequence[Any]) -> float:
         if array.dtype == _FLOAT32 and compiled() is not None:
             total += compiled().optim.sum_of_squares(array)
         else:
-            wide = array.astype(np.float64).reshape(-1)
-            total += float(wide @ wide)
+            total += optim_reference.sum_of_squares([array])
     return total
 
 
@@ -146,11 +147,23 @@ def adam_update(
     exp_avgs: Sequence[Any],
     exp_avg_sqs: Sequence[Any],
     max_exp_avg_sqs: Sequence[Any] | None,
-    **options: Any,
+    *,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    step: float | Sequence[float],
+    maximize: bool = False,
+    amsgrad: bool = False,
 ) -> None:
-    """One step of Adam or AdamW in place; the formula, and the options, are optim_reference.adam_update's."""
+    """One step of Adam or AdamW in place, all parameters in one call; the formula is optim_reference.adam_update's."""
     update = compiled().optim.adam_update if compiled() is not None else _common().adam_update
-    update(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, **options)
+    update(
+        params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
+        weight_decay=weight_decay, decoupled=decoupled, step=step, maximize=maximize, amsgrad=amsgrad,
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------- fused kernels, called where supports() said yes

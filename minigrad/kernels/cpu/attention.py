@@ -18,9 +18,8 @@ q, k and v; within the kernel the keys and values of one head are copied once to
 
 import numpy as np
 from numba import carray, types
-from numba.extending import intrinsic
 
-from minigrad.kernels.cpu.intrinsics import f4, inline, kernel, plain
+from minigrad.kernels.cpu.intrinsics import f4, inline, intrinsic, kernel, plain
 from minigrad.kernels.cpu.tiles import (
     LANES,
     matmul,

@@ -19,10 +19,10 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+from numba import extending, types
 
 f4 = np.float32
+intrinsic: Any = extending.intrinsic  # its type hints count the typing context among the arguments of a call
 
 # Reordering, fused multiply-adds and reciprocals are welcome. Never 'nnan' or 'ninf': they allow the compiler to drop
 # every NaN check, so that a diverged run would look healthy.
@@ -36,21 +36,21 @@ def kernel(function: Callable[..., Any]) -> Any:
     loop from vectorising (exact GELU, 1M elements: 3900 us instead of 248). Where no folder can be written the kernel
     is compiled anew in each process.
     """
-    options = {"nogil": True, "error_model": "numpy", "fastmath": FAST_MATH}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FAST_MATH}
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # Numba: "no locator available", nowhere to write
         return numba.njit(**options)(function)
     # Numba drops a cached kernel when the kernel's own file changes. The functions of this file and of tiles.py are
     # part of most kernels, so their text has to count as well, or an upgrade would go on running the old mathematics.
-    cache_file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
         cache_file._source_stamp = (cache_file._source_stamp, _package_stamp())
     return dispatcher
 
 
 # For functions that kernels call: compiled into them, not kept on disk themselves.
-inline = numba.njit(nogil=True, error_model="numpy", fastmath=FAST_MATH)
+inline: Any = numba.njit(nogil=True, error_model="numpy", fastmath=FAST_MATH)
 
 
 @functools.cache
@@ -71,7 +71,7 @@ def plain(array: np.ndarray) -> np.ndarray:
     if array.flags.carray:
         return array
     if array.flags.c_contiguous and array.flags.aligned and array.size:
-        memory = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
+        memory: Any = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
         view = np.frombuffer(memory, array.dtype).reshape(array.shape)
         memory.owner = array  # the view keeps `memory` alive, `memory` keeps the array
         return view

@@ -1,6 +1,7 @@
 """One pass over memory for an optimizer step, and the sum of squares that gradient clipping asks for."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,8 @@ def adam_update(
     amsgrad: bool = False,
 ) -> None:
     """optim_reference.adam_update; an array that is not contiguous float32 is left to that."""
-    options = {"lr": lr, "beta1": beta1, "beta2": beta2, "weight_decay": weight_decay, "decoupled": decoupled}
+    options: dict[str, Any] = {"lr": lr, "beta1": beta1, "beta2": beta2, "weight_decay": weight_decay}
+    options["decoupled"] = decoupled
     sign, scalars, count = -1.0 if maximize else 1.0, None, None
     for i, (p, g, m, v) in enumerate(zip(params, grads, exp_avgs, exp_avg_sqs, strict=True)):
         own_count = step[i] if isinstance(step, Sequence) else step
@@ -79,7 +81,7 @@ def adam_update(
         if scalars is None or own_count != count:
             count = own_count
             shrink, l2, step_size, root_correction = reference.adam_scalars(count, **options)
-            scalars = (shrink, l2, sign, 1.0 - beta1, beta2, 1.0 - beta2, step_size, root_correction, float(eps))
+            scalars = (shrink, l2, sign, 1.0 - beta1, float(beta2), 1.0 - beta2, step_size, root_correction, float(eps))
         g = plain(g)
         if p.ndim != 1:
             p, g, m, v, top = p.reshape(-1), g.reshape(-1), m.reshape(-1), v.reshape(-1), top.reshape(-1)

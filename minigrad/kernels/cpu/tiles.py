@@ -14,9 +14,8 @@ import numba
 from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 from numba import types
-from numba.extending import intrinsic
 
-from minigrad.kernels.cpu.intrinsics import F32, I8, I32, I64, call, exp_instructions, inline
+from minigrad.kernels.cpu.intrinsics import F32, I8, I32, I64, call, exp_instructions, inline, intrinsic
 
 LANES = 16  # floats in a vector; LLVM splits it where the registers are shorter
 
@@ -64,7 +63,9 @@ def register_tile(rows: int, vectors: int) -> Any:
         results = []
         for r in range(rows):
             number = _splat(builder, builder.load(_at(builder, a_rows[r], F32, a_offset), align=_ALIGN))
-            results += [call(builder, "llvm.fmuladd", number, b_vectors[v], sums[r * vectors + v]) for v in range(vectors)]
+            results += [
+                call(builder, "llvm.fmuladd", number, b_vectors[v], sums[r * vectors + v]) for v in range(vectors)
+            ]
         following = builder.add(step, ir.Constant(I64, 1))
         builder.cbranch(builder.icmp_signed("<", following, inner), loop, after)
         step.add_incoming(ir.Constant(I64, 0), before)
@@ -90,8 +91,9 @@ def register_tile(rows: int, vectors: int) -> Any:
 
 def _has_avx512() -> bool:
     """Of the processor that Numba compiles for, which NUMBA_CPU_FEATURES may narrow."""
-    if numba.config.CPU_FEATURES is not None:
-        return "+avx512f" in numba.config.CPU_FEATURES
+    features = getattr(numba.config, "CPU_FEATURES", None)
+    if features is not None:
+        return "+avx512f" in features
     return bool(get_host_cpu_features().get("avx512f"))
 
 

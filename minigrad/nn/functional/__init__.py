@@ -1,8 +1,8 @@
 """The computations of layers as functions of tensors: `from minigrad.nn import functional as F`.
 
-Names, arguments and defaults are PyTorch's. Each function checks what it was given, and calls the op of `minigrad.ops` that
-holds the formula's forward and gradient. By file: activation, layers (linear, embedding, dropout, norms), attention,
-classification (losses with labels), losses (the others), distance, padding.
+Names, arguments and defaults are PyTorch's. Each function checks what it was given, and calls the op of `minigrad.ops`
+that holds the formula's forward and gradient. By file: activation, layers (linear, embedding, dropout, norms),
+attention, classification (losses with labels), losses (the others), distance, padding.
 """
 
 from minigrad.nn.functional.activation import (
@@ -70,8 +70,8 @@ __all__ = [
     "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "cosine_embedding_loss",
     "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d", "dropout3d", "elu", "embedding",
     "gaussian_nll_loss", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "hinge_embedding_loss", "huber_loss",
-    "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid", "margin_ranking_loss", "mish",
-    "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "pairwise_distance", "poisson_nll_loss", "prelu", "relu",
-    "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin",
-    "softplus", "softsign", "tanh", "tanhshrink", "threshold", "triplet_margin_loss",
+    "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid", "margin_ranking_loss",
+    "mish", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "pairwise_distance", "poisson_nll_loss", "prelu",
+    "relu", "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss",
+    "softmax", "softmin", "softplus", "softsign", "tanh", "tanhshrink", "threshold", "triplet_margin_loss",
 ]  # fmt: skip

@@ -7,7 +7,8 @@ Integer tensors raise NotImplementedError where the result would not be an integ
 import warnings
 from typing import Any
 
-from minigrad import inplace as writing, ops
+from minigrad import inplace as writing
+from minigrad import ops
 from minigrad.ops.nn import needs_floating
 from minigrad.tensor import Tensor, one_dim
 
@@ -30,16 +31,16 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where x > 0, else w x. `weight` has one entry, or one for each channel (dim 1 of the input, dim 0 if 1-d)."""
-    count, axis = weight.array.size, min(1, input.array.ndim - 1)
-    if count != 1 and (weight.array.ndim != 1 or not input.array.ndim or input.array.shape[axis] != count):
-        channels = input.array.shape[axis] if input.array.ndim else 1
+    """x where x > 0, else w x. `weight` (count,) has one entry, or one for each channel (dim 1 of the input)."""
+    count = weight.array.size
+    channels = input.array.shape[1] if input.array.ndim > 1 else 1
+    if count not in (1, channels) or weight.array.ndim > 1:
         raise RuntimeError(
-            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} and channel size = {channels}."
+            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} and channel "
+            "size = "
+            f"{channels}. prelu expects a weight of shape (1,) or (channels,), got {tuple(weight.shape)}"
         )
-    if input.array.ndim > 1 or count == 1:
-        weight = weight.reshape([count if i == axis else 1 for i in range(input.array.ndim)])
-    return ops.prelu(input, weight)
+    return ops.prelu(input, weight.reshape([count if i == 1 else 1 for i in range(input.array.ndim)]))
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:

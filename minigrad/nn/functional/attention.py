@@ -15,10 +15,10 @@ def scaled_dot_product_attention(
     """softmax(q k^T scale + mask) v.
 
     query (..., T, K), key (..., S, K), value (..., S, V) -> (..., T, V); leading dims broadcast. `scale` is 1 / sqrt(K)
-    unless given. `attn_mask` broadcasts to (..., T, S): boolean, True where the query may see the key, or floating, added
-    to the scores. `is_causal`: query t sees the keys 0 .. t; not together with a mask. A query that sees no key gives
-    zeros. `dropout_p` drops weights on every call: pass 0.0 when not training. `enable_gqa`: the heads (dim -3) of key and
-    value are each shared by several heads of the query. Source: arXiv:1706.03762.
+    unless given. `attn_mask` broadcasts to (..., T, S): boolean, True where the query may see the key, or floating,
+    added to the scores. `is_causal`: query t sees the keys 0 .. t; not together with a mask. A query that sees no key
+    gives zeros. `dropout_p` drops weights on every call: pass 0.0 when not training. `enable_gqa`: the heads (dim -3)
+    of key and value are each shared by several heads of the query. Source: arXiv:1706.03762.
     """
     _check(query, key, value, attn_mask, dropout_p, is_causal)
     if enable_gqa:
@@ -41,11 +41,14 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: floa
         raise RuntimeError(f"scaled_dot_product_attention: key and value must agree in dim -2, got {shapes}")
     if not q.array.dtype == k.array.dtype == v.array.dtype:
         raise RuntimeError(
-            f"Expected query, key, and value to have the same dtype, but got query.dtype: {q.dtype} key.dtype: {k.dtype} "
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: {q.dtype} key.dtype: "
+            f"{k.dtype} "
             f"and value.dtype: {v.dtype} instead."
         )
     if not q.dtype.is_floating_point:
-        raise NotImplementedError(f"scaled_dot_product_attention is not implemented for {q.dtype}: convert with .float()")
+        raise NotImplementedError(
+            f"scaled_dot_product_attention is not implemented for {q.dtype}: convert with .float()"
+        )
     if not 0 <= dropout_p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if mask is None:
@@ -62,7 +65,8 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: floa
 def _shared_heads(query: Tensor, x: Tensor, name: str) -> Tensor:
     if min(query.array.ndim, x.array.ndim) < 3 or query.array.shape[-3] % max(x.array.shape[-3], 1):
         raise RuntimeError(
-            f"enable_gqa: the query's heads (dim -3) must be a multiple of the {name}'s, got query {tuple(query.shape)} "
+            f"enable_gqa: the query's heads (dim -3) must be a multiple of the {name}'s, got query "
+            f"{tuple(query.shape)} "
             f"and {name} {tuple(x.shape)}"
         )
     repeats = query.array.shape[-3] // max(x.array.shape[-3], 1)

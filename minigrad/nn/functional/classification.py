@@ -9,15 +9,16 @@ from minigrad.tensor import Tensor, from_raw
 
 
 def cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
-    reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
 ) -> Tensor:  # fmt: skip
     """-sum_c w_c q_c log softmax(x)_c, from logits x.
 
-    input (C,), (N, C) or (N, C, d1, ...); target either labels, int64 without the dim C, where q is one at the label, or
-    probabilities q of the input's shape. `label_smoothing` e makes q into (1 - e) q + e / C (arXiv:1512.00567). Labels equal
-    to `ignore_index` count nothing. "mean" divides by the sum of the labels' class weights w (their number, without
-    weights), for probabilities by the number of rows; over nothing it is nan. IndexError names a label outside the classes.
+    input (C,), (N, C) or (N, C, d1, ...); target either labels, int64 without the dim C, where q is one at the label,
+    or probabilities q of the input's shape. `label_smoothing` e makes q into (1 - e) q + e / C (arXiv:1512.00567).
+    Labels equal to `ignore_index` count nothing. "mean" divides by the sum of the labels' class weights w (their
+    number, without weights), for probabilities by the number of rows; over nothing it is nan. IndexError names a label
+    outside the classes.
     """
     reduction = reduction_of(reduction, size_average, reduce)
     if not 0 <= label_smoothing <= 1:
@@ -38,10 +39,12 @@ def cross_entropy(
 
 
 def nll_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
-    reduce: bool | None = None, reduction: str = "mean",
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """-w_t x_t for the label t, from log-probabilities x; shapes, `weight`, `ignore_index` and errors as `cross_entropy`."""
+    """-w_t x_t for the label t, from log-probabilities x; shapes, `weight`, `ignore_index` and errors as
+    `cross_entropy`.
+    """
     reduction = reduction_of(reduction, size_average, reduce)
     _check_class_weight(input, weight)
     rows, labels = _rows_and_labels(input, target, ignore_index)
@@ -83,9 +86,13 @@ def _rows_and_labels(input: Tensor, target: Tensor, ignore_index: int) -> tuple[
     """input as (rows, C) and the labels as a raw (rows,), checked."""
     shape, labels = input.array.shape, target.array
     if labels.dtype not in ("int64", "uint8"):
-        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype}: labels are int64, .long()")
-    if not 1 <= len(shape):
-        raise RuntimeError(f"cross_entropy and nll_loss expect an input (C,), (N, C) or (N, C, d1, ...), got {tuple(shape)}")
+        raise RuntimeError(
+            f"expected target dtype to be Long or Byte, but got {target.dtype}: labels are int64, .long()"
+        )
+    if not len(shape) >= 1:
+        raise RuntimeError(
+            f"cross_entropy and nll_loss expect an input (C,), (N, C) or (N, C, d1, ...), got {tuple(shape)}"
+        )
     if len(shape) == 1:
         expected, rows = (), input.reshape(1, -1)
     else:
@@ -94,10 +101,13 @@ def _rows_and_labels(input: Tensor, target: Tensor, ignore_index: int) -> tuple[
     if labels.shape != expected:
         if len(shape) > 1 and labels.ndim and len(labels) != shape[0]:
             raise ValueError(
-                f"Expected input batch_size ({shape[0]}) to match target batch_size ({len(labels)}): input {list(shape)}, "
+                f"Expected input batch_size ({shape[0]}) to match target batch_size ({len(labels)}): input "
+                f"{list(shape)}, "
                 f"target {list(labels.shape)}"
             )
-        raise RuntimeError(f"Expected target size {list(expected)} for an input {list(shape)}, got {list(labels.shape)}")
+        raise RuntimeError(
+            f"Expected target size {list(expected)} for an input {list(shape)}, got {list(labels.shape)}"
+        )
     labels = labels.reshape(-1).astype("int64", copy=False)
     check_labels(labels, rows.array.shape[1], ignore_index)
     return rows, labels
@@ -115,7 +125,8 @@ def check_labels(labels: Any, classes: int, ignore_index: int) -> None:
     if bool(kernels.any(outside, None, False)):
         bad = int(labels[int(kernels.argmax(outside, None, False))])
         raise IndexError(
-            f"Target {bad} is out of bounds. Labels of {classes} classes go from 0 to {classes - 1}; {ignore_index} is ignored."
+            f"Target {bad} is out of bounds. Labels of {classes} classes go from 0 to {classes - 1}; {ignore_index} "
+            "is ignored."
         )
 
 
@@ -147,8 +158,8 @@ def binary_cross_entropy(
 ) -> Tensor:  # fmt: skip
     """-w (t log p + (1 - t) log(1 - p)) for probabilities p of the target's shape, each logarithm not below -100.
 
-    Numbers that come from a sigmoid go better, unrounded, into `binary_cross_entropy_with_logits`. RuntimeError where p is
-    outside [0, 1], ValueError where the shapes differ.
+    Numbers that come from a sigmoid go better, unrounded, into `binary_cross_entropy_with_logits`. RuntimeError where p
+    is outside [0, 1], ValueError where the shapes differ.
     """
     reduction = reduction_of(reduction, size_average, reduce)
     if target.array.shape != input.array.shape:
@@ -167,7 +178,8 @@ def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """-w (v t log s + (1 - t) log(1 - s)) with s = sigmoid(x), v = pos_weight, computed from the logit x without overflow.
+    """-w (v t log s + (1 - t) log(1 - s)) with s = sigmoid(x), v = pos_weight, computed from the logit x without
+    overflow.
 
     As log(1 - s) = log s - x, this is w ((1 - t) x - (1 + (v - 1) t) log s).
     """

@@ -5,7 +5,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad import inplace as writing, ops, random
+from minigrad import inplace as writing
+from minigrad import ops, random
 from minigrad.backend import kernels_of, to_device
 from minigrad.dtype import finfo, is_floating
 from minigrad.tensor import Tensor
@@ -42,15 +43,19 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
 
 def embedding(
-    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False, sparse: bool = False,
+    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
 ) -> Tensor:  # fmt: skip
     """weight[input]: integers of any shape and a table (rows, width) -> (*input.shape, width).
 
     Row `padding_idx` gets no gradient. IndexError names an id outside the table. `max_norm`, `scale_grad_by_freq` and
     `sparse` are not supported: they raise NotImplementedError.
     """
-    for name, given in (("max_norm", max_norm is not None), ("scale_grad_by_freq", scale_grad_by_freq), ("sparse", sparse)):
+    for name, given in (
+        ("max_norm", max_norm is not None),
+        ("scale_grad_by_freq", scale_grad_by_freq),
+        ("sparse", sparse),
+    ):
         if given:
             raise NotImplementedError(f"embedding does not support {name}; leave it at its default")
     if input.array.dtype.kind not in "iu":
@@ -70,7 +75,9 @@ def embedding(
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 (...) -> (..., num_classes): 1 at the place the integer names. -1: as many classes as the largest asks for."""
+    """int64 (...) -> (..., num_classes): 1 at the place the integer names. -1: as many classes as the largest asks
+    for.
+    """
     if tensor.array.dtype != "int64":
         raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}.")
     if not tensor.array.size:
@@ -112,7 +119,8 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     """Whole channels dropped: input (N, C, H, W), one draw for each sample and channel. Source: arXiv:1411.4280."""
     if input.array.ndim not in (3, 4):
         warnings.warn(
-            f"dropout2d: Received a {input.array.ndim}-D input to dropout2d, which is deprecated: it drops along dims 0 "
+            f"dropout2d: Received a {input.array.ndim}-D input to dropout2d, which is deprecated: it drops along "
+            "dims 0 "
             f"and 1. Use dropout to drop single entries.",
             stacklevel=2,
         )
@@ -123,7 +131,8 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     """Whole channels dropped: input (N, C, D, H, W) or (C, D, H, W), one draw for each channel."""
     if input.array.ndim not in (4, 5):
         warnings.warn(
-            f"dropout3d: Received a {input.array.ndim}-D input to dropout3d, which is deprecated: it drops the channels "
+            f"dropout3d: Received a {input.array.ndim}-D input to dropout3d, which is deprecated: it drops the "
+            "channels "
             f"of (N, C, D, H, W) and (C, D, H, W).",
             stacklevel=2,
         )
@@ -160,8 +169,8 @@ def layer_norm(
 ) -> Tensor:  # fmt: skip
     """(x - mean) / sqrt(variance + eps) weight + bias over the last dims, which have the shape `normalized_shape`.
 
-    The variance divides by n. weight and bias have that shape too, or are None. Source: arXiv:1607.06450; the gradient is
-    derived in `minigrad/ops/nn.py`.
+    The variance divides by n. weight and bias have that shape too, or are None. Source: arXiv:1607.06450; the gradient
+    is derived in `minigrad/ops/nn.py`.
     """
     shape = _normalized("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     x, weight, bias = (_with_one_axis(t, len(shape)) for t in (input, weight, bias))
@@ -171,7 +180,8 @@ def layer_norm(
 def rms_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
-    """x / sqrt(mean(x^2) + eps) weight over the last dims, of the shape `normalized_shape`; eps None: the dtype's epsilon.
+    """x / sqrt(mean(x^2) + eps) weight over the last dims, of the shape `normalized_shape`; eps None: the dtype's
+    epsilon.
 
     Source: arXiv:1910.07467.
     """
@@ -180,7 +190,9 @@ def rms_norm(
     return _restored(ops.rms_norm(x, weight, eps=finfo(input.dtype).eps if eps is None else eps), input)
 
 
-def _normalized(name: str, input: Tensor, normalized_shape: Sequence[int], **parameters: Tensor | None) -> tuple[int, ...]:
+def _normalized(
+    name: str, input: Tensor, normalized_shape: Sequence[int], **parameters: Tensor | None
+) -> tuple[int, ...]:
     """The normalized shape as a tuple; RuntimeError where it does not fit the input or a parameter."""
     if isinstance(normalized_shape, int):
         raise TypeError(f"{name}: normalized_shape must be a tuple of ints, such as ({normalized_shape},)")
@@ -190,12 +202,14 @@ def _normalized(name: str, input: Tensor, normalized_shape: Sequence[int], **par
     if not shape or tuple(input.array.shape[-len(shape) :]) != shape:
         given = "".join(f", {n}" for n in shape)
         raise RuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape [*{given}], but got input of size{list(input.shape)}"
+            f"Given normalized_shape={list(shape)}, expected input with shape [*{given}], but got input of "
+            f"size{list(input.shape)}"
         )
     for label, parameter in parameters.items():
         if parameter is not None and tuple(parameter.array.shape) != shape:
             raise RuntimeError(
-                f"Expected {label} to be of same shape as normalized_shape, but got {label} of shape {list(parameter.shape)} "
+                f"Expected {label} to be of same shape as normalized_shape, but got {label} of shape "
+                f"{list(parameter.shape)} "
                 f"and normalized_shape = {list(shape)}"
             )
     return shape
@@ -222,5 +236,3 @@ def _same_device(name: str, *tensors: Tensor) -> None:
     places = dict.fromkeys(str(t.device) for t in tensors)
     if len(places) > 1:
         raise RuntimeError(f"{name}: expected all tensors to be on the same device, but found {' and '.join(places)}")
-
-

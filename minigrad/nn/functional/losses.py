@@ -17,24 +17,24 @@ from minigrad.tensor import Tensor
 
 
 def mse_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-    weight: Tensor | None = None,
+    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """(x - t)^2. With `weight`, w (x - t)^2, and "mean" divides by the sum of the weights."""
     return _pointwise("mse_loss", ops.square, input, target, (size_average, reduce, reduction), weight)
 
 
 def l1_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-    weight: Tensor | None = None,
+    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """|x - t|; the derivative at 0 is 0. With `weight`, w |x - t|, and "mean" divides by the sum of the weights."""
     return _pointwise("l1_loss", ops.abs, input, target, (size_average, reduce, reduction), weight)
 
 
 def smooth_l1_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-    beta: float = 1.0,
+    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", beta: float = 1.0,
 ) -> Tensor:  # fmt: skip
     """(x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2. Source: arXiv:1504.08083."""
     if beta < 0:
@@ -78,7 +78,9 @@ def _pointwise(
     if weight is None:
         return reduced(loss, reduction)
     if weight.array.shape != input.array.shape:
-        raise ValueError(f"Weights and input must have the same size, got {tuple(weight.shape)} and {tuple(input.shape)}.")
+        raise ValueError(
+            f"Weights and input must have the same size, got {tuple(weight.shape)} and {tuple(input.shape)}."
+        )
     loss = loss * weight
     return loss.sum() / weight.sum() if reduction == "mean" else reduced(loss, reduction)
 
@@ -87,17 +89,19 @@ def _pointwise(
 
 
 def kl_div(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-    log_target: bool = False,
+    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", log_target: bool = False,
 ) -> Tensor:  # fmt: skip
-    """p (log p - log q): `input` is log q, `target` p, or log p with `log_target`. Kullback-Leibler divergence of p from q.
+    """p (log p - log q): `input` is log q, `target` p, or log p with `log_target`. Kullback-Leibler divergence of p
+    from q.
 
     "batchmean" divides the sum by the first dim, which is the divergence's definition; "mean" by the number of entries.
     """
     reduction = reduction_of(reduction, size_average, reduce, "batchmean")
     if reduction == "mean":
         warnings.warn(
-            "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides only "
+            "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' "
+            "divides only "
             "by the batch size, and aligns with the KL div math definition.",
             stacklevel=2,
         )
@@ -111,7 +115,9 @@ def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, size_average: bool | None = None,
     eps: float = 1e-8, reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """exp(x) - t x for log-rates x, or x - t log(x + eps) for rates; `full` adds Stirling's approximation of log(t!)."""
+    """exp(x) - t x for log-rates x, or x - t log(x + eps) for rates; `full` adds Stirling's approximation of
+    log(t!).
+    """
     reduction = reduction_of(reduction, size_average, reduce)
     return reduced(ops.poisson_nll(input, target, log_input=log_input, full=full, eps=eps), reduction)
 
@@ -160,7 +166,8 @@ def margin_ranking_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     if not input1.array.ndim == input2.array.ndim == target.array.ndim:
         raise RuntimeError(
-            f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {tuple(input1.shape)}, "
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
+            f"{tuple(input1.shape)}, "
             f"input2: {tuple(input2.shape)}, target: {tuple(target.shape)} "
         )
     return reduced((margin - target * (input1 - input2)).clamp(min=0), reduction)
@@ -170,7 +177,9 @@ def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1; (N, D), (N, D), (N,) or without N."""
+    """1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1; (N, D), (N, D), (N,) or
+    without N.
+    """
     reduction = reduction_of(reduction, size_average, reduce)
     if input1.array.ndim != target.array.ndim + 1 or input1.array.ndim not in (1, 2):
         raise RuntimeError(
@@ -189,11 +198,14 @@ def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
     swap: bool = False, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """max(0, d(a, p) - d(a, n) + margin) with d = `pairwise_distance`; `swap` takes min(d(a, n), d(p, n)) for d(a, n)."""
+    """max(0, d(a, p) - d(a, n) + margin) with d = `pairwise_distance`; `swap` takes min(d(a, n), d(p, n)) for d(a,
+    n).
+    """
     reduction = reduction_of(reduction, size_average, reduce)
     if not anchor.array.ndim == positive.array.ndim == negative.array.ndim:
         raise RuntimeError(
-            f"The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor "
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but "
+            "got: anchor "
             f"{anchor.array.ndim}D, positive {positive.array.ndim}D, and negative {negative.array.ndim}D inputs"
         )
     if margin <= 0:

@@ -10,9 +10,9 @@ from minigrad.tensor import Tensor
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """`pad` lists (before, after) for the last dim, then the one before it, and so on; negative numbers crop.
 
-    mode "constant" fills with `value` (0); "reflect" mirrors at the border entry (c b | a b c | b a), "replicate" repeats
-    it (a a | a b c | c c), "circular" goes round (b c | a b c | a b). Those three take 1 to 3 padded dims, below one or
-    two dims that are not padded.
+    mode "constant" fills with `value` (0); "reflect" mirrors at the border entry (c b | a b c | b a), "replicate"
+    repeats it (a a | a b c | c c), "circular" goes round (b c | a b c | a b). Those three take 1 to 3 padded dims,
+    below one or two dims that are not padded.
     """
     pad, ndim = [int(n) for n in pad], input.array.ndim
     if len(pad) % 2:
@@ -31,7 +31,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise ValueError(f"Padding mode '{mode}' doesn't take in value argument")
     if len(pad) not in (2, 4, 6) or ndim not in (len(pad) // 2 + 1, len(pad) // 2 + 2):
         raise NotImplementedError(
-            f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: got a {ndim}-d input and {pad}"
+            f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: got a {ndim}-d input and "
+            f"{pad}"
         )
     for dim, (before, after) in enumerate(pairs):
         if before or after:
@@ -47,7 +48,8 @@ def _constant(input: Tensor, pairs: list[tuple[int, int]], value: float) -> Tens
     for dim, ((before, after), n) in enumerate(zip(pairs, shape, strict=True)):
         if n + before + after < 0:
             raise RuntimeError(
-                f"The input size {n}, plus negative padding {before} and {after}, resulted in a negative output size at dim {dim}"
+                f"The input size {n}, plus negative padding {before} and {after}, resulted in a negative output "
+                f"size at dim {dim}"
             )
     if any(n < 0 for pair in pairs for n in pair):
         inside = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, pairs, strict=True))
@@ -72,10 +74,15 @@ def _check(mode: str, input: Tensor, dim: int, before: int, after: int) -> None:
     size = input.array.shape[dim]
     if mode == "reflect" and max(before, after) >= size:
         raise RuntimeError(
-            f"Padding size should be less than the corresponding input dimension, but got: padding ({before}, {after}) at "
+            f"Padding size should be less than the corresponding input dimension, but got: padding ({before}, "
+            f"{after}) at "
             f"dimension {dim} of input {list(input.shape)}"
         )
     if mode == "circular" and max(before, after) > size:
-        raise RuntimeError(f"Padding value causes wrapping around more than once: ({before}, {after}) at a dim of size {size}")
+        raise RuntimeError(
+            f"Padding value causes wrapping around more than once: ({before}, {after}) at a dim of size {size}"
+        )
     if size == 0 or size + before + after < 1:
-        raise RuntimeError(f"pad: dimension {dim} of input {list(input.shape)} with padding ({before}, {after}) leaves nothing")
+        raise RuntimeError(
+            f"pad: dimension {dim} of input {list(input.shape)} with padding ({before}, {after}) leaves nothing"
+        )

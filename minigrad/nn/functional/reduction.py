@@ -9,7 +9,9 @@ from minigrad.tensor import Tensor
 def reduction_of(
     reduction: str, size_average: Any = None, reduce: Any = None, *more: str, stacklevel: int = 3
 ) -> str:  # fmt: skip
-    """The reduction that was meant: "none", "mean", "sum" or one of `more`; the two older arguments win, with a warning."""
+    """The reduction that was meant: "none", "mean", "sum" or one of `more`; the two older arguments win, with a
+    warning.
+    """
     if size_average is not None or reduce is not None:
         if reduce is False:
             reduction = "none"
@@ -35,7 +37,8 @@ def warn_of_broadcast(input: Tensor, target: Tensor, stacklevel: int) -> None:
     """(N,) against (N, 1) broadcasts to (N, N): never what was wanted, and silent."""
     if input.array.shape != target.array.shape:
         warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely "
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
+            "likely "
             f"lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=stacklevel,
         )

@@ -53,8 +53,8 @@ def get_total_norm(
         total = ops.vector_norm(ops.stack(norms), norm_type, None, False).to(dtype)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
-            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite ({total.item()}), so it "
-            f"cannot be clipped. To scale the gradients by it anyway, set `error_if_nonfinite=False`"
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite ({total.item()}), so "
+            f"it cannot be clipped. To scale the gradients by it anyway, set `error_if_nonfinite=False`"
         )
     return total
 

@@ -4,7 +4,8 @@ import warnings
 from typing import Any
 
 from minigrad import autograd
-from minigrad.optim.optimizer import Optimizer, number
+from minigrad.optim.optimizer import Optimizer
+from minigrad.optim.update import number
 from minigrad.tensor import Tensor
 
 

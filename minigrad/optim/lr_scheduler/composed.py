@@ -21,8 +21,8 @@ class _ComposedLR(LRScheduler):
                 raise TypeError(f"{name} at index {i} should have `optimizer` as its attribute.")
             if isinstance(scheduler, ReduceLROnPlateau):
                 raise ValueError(
-                    f"{name} does not support `ReduceLROnPlateau` scheduler as its step() needs the metric, but got one "
-                    f"at index {i} in the given schedulers sequence."
+                    f"{name} does not support `ReduceLROnPlateau` scheduler as its step() needs the metric, but got "
+                    f"one at index {i} in the given schedulers sequence."
                 )
             optimizer = scheduler.optimizer if optimizer is None else optimizer
             if scheduler.optimizer is not optimizer:
@@ -63,8 +63,8 @@ class SequentialLR(_ComposedLR):
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
                 f"Sequential Schedulers expects number of schedulers provided to be one more than the number of "
-                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
-                f"{len(milestones)}"
+                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be "
+                f"equal to {len(milestones)}"
             )
         self._milestones = milestones
         self.last_epoch = last_epoch + 1
@@ -79,7 +79,7 @@ class SequentialLR(_ComposedLR):
         self._last_lr = self._schedulers[0].get_last_lr()
         self._step_count = 1
 
-    def step(self, epoch: None = None) -> None:
+    def step(self) -> None:  # type: ignore[override]
         """Go on by one epoch."""
         self._count_step()
         self.last_epoch += 1
@@ -101,7 +101,7 @@ class ChainedScheduler(_ComposedLR):
         self._take(schedulers, optimizer)
         self._last_lr = self._rates()
 
-    def step(self, epoch: None = None) -> None:
+    def step(self) -> None:  # type: ignore[override]
         """Go on by one epoch."""
         for scheduler in self._schedulers:
             scheduler.step()

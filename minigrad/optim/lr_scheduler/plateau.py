@@ -4,7 +4,8 @@ import math
 from typing import Any, Literal
 
 from minigrad.optim.lr_scheduler.base import LRScheduler, set_option, warn_of_epoch
-from minigrad.optim.optimizer import Optimizer, number
+from minigrad.optim.optimizer import Optimizer
+from minigrad.optim.update import number
 
 
 class ReduceLROnPlateau(LRScheduler):

@@ -1,0 +1,95 @@
+"""What stands between an optimizer's class and its update function: state, raw arrays, checks of options."""
+
+from collections.abc import Callable
+from typing import Any
+
+from minigrad import creation
+from minigrad import dtype as dtypes
+from minigrad.backend import array_module
+from minigrad.tensor import Tensor, from_raw
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required: Any = _Required()  # as a default: an option that every parameter group must give
+
+
+def zeros_for(p: Tensor) -> Tensor:
+    """State of the shape, dtype and device of a parameter, with zeros."""
+    return from_raw(array_module(p.array).zeros_like(p.array))
+
+
+def step_count(start: float = 0.0) -> Tensor:
+    """The number of steps a parameter has taken, as a 0-d float32 tensor on the host: reading it waits for no GPU."""
+    return creation.full((), start, dtype=dtypes.float32, device="cpu")
+
+
+def advance(state: dict[str, Any]) -> int:
+    """Add one to the step count of a parameter's state; the new number."""
+    step = state["step"]
+    if not isinstance(step, Tensor):  # a bare number, from an old state dict
+        step = state["step"] = step_count(step)
+    count = int(step.array.item()) + 1
+    step.array[...] = count
+    return count
+
+
+def number(value: Any) -> Any:
+    """An option as a Python number: a learning rate, say, may be a tensor of one element."""
+    return value.item() if isinstance(value, Tensor) else value
+
+
+def write(update: Callable, p: Tensor, grad: Any, *state: Tensor | None, **options: Any) -> None:
+    """Call `update(param, grad, *state, **options)` on raw arrays; it writes into `param` and `state`.
+
+    16-bit parameters and their state are widened to float32 for the update and rounded once after it.
+    """
+    arrays = [p.array, grad, *(None if s is None else fitting(s, p) for s in state)]
+    if p.array.dtype.itemsize > 2:
+        update(*arrays, **options)
+    else:
+        wide = [None if a is None else a.astype("float32") for a in arrays]
+        update(*wide, **options)
+        for i, (array, result) in enumerate(zip(arrays, wide, strict=True)):
+            if i != 1 and result is not None:  # all but the gradient
+                array[...] = result.astype(array.dtype)
+    p.bump_version()
+
+
+def fitting(state: Tensor, p: Tensor) -> Any:
+    """The raw array of a piece of state, which has the shape of its parameter."""
+    if state.array.shape != p.array.shape:
+        raise RuntimeError(
+            f"the optimizer holds state of shape {list(state.shape)} for a parameter of shape {list(p.shape)}: the "
+            f"loaded state dict belongs to other parameters, or the parameter's data was replaced"
+        )
+    return state.array
+
+
+# ---------------------------------------------------------------------- checks of options
+
+
+def check_at_least_zero(options: dict[str, Any], **titles: str) -> None:
+    """ValueError unless each named option is a number from 0 up: check_at_least_zero(options, lr="learning rate")."""
+    for name, title in titles.items():
+        value = options[name]
+        if value is required:
+            continue
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ValueError(f"Tensor {name} must be 1-element, got shape {list(value.shape)}")
+        try:
+            valid = number(value) >= 0
+        except TypeError:
+            raise TypeError(f"{name} must be a number, got {type(value).__name__}: {value!r}") from None
+        if not valid:
+            raise ValueError(f"Invalid {title}: {value}")
+
+
+def refuse_differentiable(options: dict[str, Any]) -> None:
+    if options["differentiable"]:
+        raise NotImplementedError(
+            "differentiable=True is not supported: steps write into the parameters and are not recorded"
+        )

@@ -1,0 +1,42 @@
+"""What holds for every test: a seeded stream, no global switch left flipped, no op left behind, Hypothesis profiles."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+
+import minigrad as mg
+from minigrad.op import REGISTRY, FusedOp, Op
+
+hypothesis.settings.register_profile("dev", deadline=None, max_examples=60)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=25, derandomize=True, database=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def switches() -> dict[str, Any]:
+    """Every setting that a test could leave flipped for those after it."""
+    return {
+        "grad mode": (mg.autograd.mode.enabled, mg.autograd.mode.inference),
+        "default dtype": mg.get_default_dtype(),
+        "default device": mg.get_default_device(),
+        "anomaly mode": mg.is_anomaly_enabled(),
+        "print options": mg.get_printoptions(),
+        "calls of ops": [kind.__dict__["__call__"] for kind in (Op, FusedOp)],
+        "rules of ops": [kind.__dict__[name] for kind in (Op, FusedOp) for name in ("vjp_on_arrays", "vjp_on_tensors")],
+        "devices": sorted(mg.backend._BY_DEVICE),
+    }
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_flipped() -> Iterator[None]:
+    """Seeds the stream of random numbers, and fails a test that leaves a switch flipped. Ops that a test made go again."""
+    mg.manual_seed(0)
+    before, ops_before = switches(), set(REGISTRY)
+    yield
+    for name in set(REGISTRY) - ops_before:
+        del REGISTRY[name]
+    after = switches()
+    flipped = [f"{name}: {before[name]} became {after[name]}" for name in before if before[name] != after[name]]
+    assert not flipped, f"the test left a switch flipped: {flipped}"

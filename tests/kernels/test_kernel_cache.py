@@ -1,0 +1,132 @@
+"""Kernels compiled in this process and kernels loaded from disk: the same bits, and no folder that must be writable.
+
+Run as a script, this file prints a digest of every kernel's results and where each kernel came from.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import FunctionType
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad.kernels import cpu
+
+ROOT = Path(minigrad.__file__).parents[1]
+
+
+def results():
+    """Every kernel on odd sizes, so that vector loops and their remainders both run."""
+    rng = np.random.default_rng(0)
+
+    def normal(*shape):
+        return rng.standard_normal(shape).astype(np.float32)
+
+    x, dy, weight, bias = normal(131, 77), normal(131, 77), normal(77), normal(77)
+    target = rng.integers(0, 77, 131)
+    y, mean, rstd = cpu.layer_norm_fwd(x, weight, bias, 1e-5)
+    rms, rms_rstd = cpu.rms_norm_fwd(x, weight, 1e-5)
+    loss, lse = cpu.cross_entropy_fwd(x, target, -100, 0.1)
+    p, log_p = cpu.softmax(x, -1), cpu.log_softmax(x, -1)
+    table = normal(77, 77)
+    cpu.add_rows(table, target, dy)
+    state = [normal(77), normal(77), abs(normal(77)), abs(normal(77))]
+    scalars = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1, "decoupled": True, "step": 3}
+    for amsgrad in (False, True):
+        cpu.adam_update([state[0]], [bias], [state[1]], [state[2]], [state[3]], amsgrad=amsgrad, **scalars)
+    q, k, v, dout = (normal(2, 3, 45, 21) for _ in range(4))
+    out, out_lse = cpu.attention_fwd(q, k, v, 0.3, True)
+    return {
+        "layer_norm": (y, mean, rstd, *cpu.layer_norm_bwd(dy, x, weight, mean, rstd, (True, True, True))),
+        "rms_norm": (rms, rms_rstd, *cpu.rms_norm_bwd(dy, x, weight, rms_rstd, (True, True))),
+        "cross_entropy": (loss, lse, cpu.cross_entropy_bwd(loss, x, target, lse, -100, 0.1)),
+        "softmax": (p, cpu.softmax_backward(dy, p, -1)),
+        "log_softmax": (log_p, cpu.log_softmax_backward(dy, log_p, -1)),
+        "elementwise": (cpu.gelu(x), cpu.gelu_grad(x), cpu.erf(x)),
+        "add_rows": (table,),
+        "adam_update": tuple(state),
+        "sum_of_squares": (np.array(cpu.sum_of_squares([x, y])),),
+        "attention": (out, out_lse, *cpu.attention_bwd(dout, q, k, v, out, out_lse, 0.3, True)),
+    }
+
+
+def kernels():
+    """Name -> dispatcher of every function that is kept on disk."""
+    found = {}
+    for name, module in vars(cpu.compiled()).items():
+        for key, value in vars(module).items():
+            if hasattr(value, "stats") and value.stats.cache_path is not None:
+                found[f"{name}.{key}"] = value
+    return found
+
+
+def report():
+    digests = {
+        name: hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
+        for name, arrays in results().items()
+    }
+    stats = {
+        name: (sum(k.stats.cache_hits.values()), sum(k.stats.cache_misses.values())) for name, k in kernels().items()
+    }
+    return {"digests": digests, "stats": stats}
+
+
+def in_a_new_process(cache_folder):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(cache_folder)}
+    done = subprocess.run(
+        [sys.executable, __file__], capture_output=True, text=True, env=environment, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_same_bits_freshly_compiled_and_loaded(tmp_path):
+    compiled, loaded = in_a_new_process(tmp_path), in_a_new_process(tmp_path)
+    assert len(compiled["stats"]) == 19
+    assert all(tuple(stats) == (0, 1) for stats in compiled["stats"].values()), compiled["stats"]
+    assert all(tuple(stats) == (1, 0) for stats in loaded["stats"].values()), loaded["stats"]
+    assert loaded["digests"] == compiled["digests"]
+
+
+def test_a_kernel_is_compiled_where_nothing_can_be_written():
+    from minigrad.kernels.cpu.intrinsics import kernel
+
+    def twice(x, y):
+        for i in range(x.size):
+            y[i] = x[i] + x[i]
+
+    # To Numba a function without a file has no place for its cache, as one in a read-only installation.
+    nowhere = FunctionType(twice.__code__.replace(co_filename="<nowhere>"), {})
+    dispatcher = kernel(nowhere)
+    assert dispatcher.stats.cache_path is None
+    y = np.zeros(3, np.float32)
+    dispatcher(np.ones(3, np.float32), y)
+    assert y.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_the_cache_notices_a_change_in_any_file_of_the_package(monkeypatch):
+    """A kernel contains the code of the functions it calls, which live in other files than its own."""
+    from minigrad.kernels.cpu import intrinsics
+
+    def one_more(x):
+        return x + 1.0
+
+    first = intrinsics.kernel(one_more)
+    monkeypatch.setattr(intrinsics, "_package_stamp", lambda: "another text")
+    second = intrinsics.kernel(one_more)
+    stamps = [dispatcher._cache._cache_file._source_stamp for dispatcher in (first, second)]
+    assert stamps[0][0] == stamps[1][0] and stamps[0] != stamps[1]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def numba_is_on():
+    assert cpu.compiled() is not None, "these tests are about the compiled kernels: unset MINIGRAD_NUMBA, install numba"
+
+
+if __name__ == "__main__":
+    print(json.dumps(report()))
