@@ -61,6 +61,18 @@ from minigrad.dtype import (
     uint8,
 )
 from minigrad.gradcheck import gradcheck, gradgradcheck
+from minigrad.legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
 from minigrad.ops import cat, dstack, einsum, hstack, meshgrid, stack, tensordot, vstack
 from minigrad.printing import get_printoptions, set_printoptions
 from minigrad.random import (

@@ -17,6 +17,8 @@ and the same rules, applied to them, record a graph of their own.
 
 import functools
 import heapq
+import importlib
+import inspect
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +28,21 @@ from minigrad.backend import is_array, kernels_of
 
 _births = itertools.count()
 _accumulation_lock = threading.Lock()  # two threads may run backward into the same leaf
+
+
+_ELSEWHERE = {  # names that PyTorch keeps here; their modules import this one
+    "Variable": "legacy",
+    "detect_anomaly": "anomaly",
+    "gradcheck": "gradcheck",
+    "gradgradcheck": "gradcheck",
+    "set_detect_anomaly": "anomaly",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(f"minigrad.{_ELSEWHERE[name]}"), name)
+    raise AttributeError(f"module 'minigrad.autograd' has no attribute {name!r}")
 
 
 class Node:
@@ -157,7 +174,22 @@ def _under(make_context: Callable[[], Any], function: Callable) -> Callable:
         with make_context():
             return function(*args, **kwargs)
 
-    return call
+    @functools.wraps(function)
+    def generate(*args: Any, **kwargs: Any) -> Any:  # the mode holds while the generator runs, not while it waits
+        steps, value = function(*args, **kwargs), None
+        advance = steps.send
+        while True:
+            with make_context():
+                try:
+                    item = advance(value)
+                except StopIteration as stop:
+                    return stop.value
+            try:
+                advance, value = steps.send, (yield item)
+            except BaseException as error:
+                advance, value = steps.throw, error
+
+    return generate if inspect.isgeneratorfunction(function) else call
 
 
 def is_inference_mode_enabled() -> bool:
@@ -252,7 +284,7 @@ def walk(
                     and not any(gradient is kept for kept in node.kept.values())
                     and sum(gradient is other for other in gradients) == 1
                 )
-        if not retain_graph and node.kept:
+        if not retain_graph and node.versions:  # a node that keeps no array may be walked again, as in PyTorch
             node.kept = node.versions = None
     return found
 
@@ -306,13 +338,17 @@ def _check_versions(node: Node) -> None:
 
 def _run_hooks(node: Node, dy: Any, ours: bool, create_graph: bool) -> tuple[Any, bool]:
     """Call a node's hooks on its finished gradient; what a hook returns replaces it."""
+    if not (ours or create_graph):
+        dy, ours = dy.copy(), True  # what a user sees is writeable, and nobody else's
     gradient = dy if create_graph else _as_tensor(dy)
     for hook in list(node.hooks.values()):
         replaced = hook(gradient)
         if replaced is not None:
+            if not hasattr(replaced, "array"):
+                raise TypeError(f"a hook returns a Tensor or None, got {type(replaced).__name__}")
             if tuple(replaced.shape) != tuple(node.shape):
                 raise RuntimeError(
-                    f"a hook returned a gradient of shape {tuple(replaced.shape)} for one of {tuple(node.shape)}"
+                    f"a hook returned a gradient of shape {tuple(replaced.shape)} for one of shape {tuple(node.shape)}"
                 )
             gradient, ours = replaced, False
     return (gradient if create_graph else gradient.array), ours
@@ -358,7 +394,7 @@ def _nodes_between(outputs: Iterable[Node], inputs: set[Node]) -> set[Node]:
 def _seeds(tensors: Sequence[Any], gradients: Any, create_graph: bool) -> list[tuple[Node, Any]]:
     from minigrad.tensor import Tensor
 
-    if gradients is None or isinstance(gradients, Tensor):
+    if gradients is None or not isinstance(gradients, (tuple, list)):
         gradients = (gradients,) * len(tensors) if gradients is None else (gradients,)
     if len(gradients) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
@@ -371,6 +407,8 @@ def _seeds(tensors: Sequence[Any], gradients: Any, create_graph: bool) -> list[t
                 "element 0 of tensors does not require grad and does not have a grad_fn: nothing it was computed from "
                 "has requires_grad=True, or it was computed under no_grad() or after detach()"
             )
+        if gradient is not None and not isinstance(gradient, Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
         if gradient is None:
             if tensor.array.size != 1:
                 raise RuntimeError(
@@ -408,7 +446,9 @@ def backward(
             walk(seeds, retain_graph=retain, create_graph=create_graph)
         return
     inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
-    wanted = {tensor.node for tensor in inputs}
+    if not inputs:
+        raise RuntimeError("'inputs' argument to backward() cannot be empty")
+    wanted = {tensor.node for tensor in inputs if _must_require_grad(tensor)}
     found = _gradients(seeds, wanted, retain, create_graph)
     for node, gradient in found.items():
         accumulate(node, gradient, False, create_graph)
@@ -433,12 +473,12 @@ def grad(
         raise NotImplementedError("is_grads_batched=True is not supported; loop over the rows of grad_outputs")
     outputs = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
     inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
-    for tensor in inputs:
-        if not tensor.requires_grad:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False")
+    wanted = {tensor.node for tensor in inputs if _must_require_grad(tensor)}
     seeds = _seeds(outputs, grad_outputs, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
-    found = _gradients(seeds, {tensor.node for tensor in inputs}, retain, create_graph)
+    found = _gradients(seeds, wanted, retain, create_graph)
     results = []
     for tensor in inputs:
         gradient = found.get(tensor.node)
@@ -452,6 +492,12 @@ def grad(
         else:
             results.append(gradient if gradient is None or create_graph else _as_tensor(gradient.copy()))
     return tuple(results)
+
+
+def _must_require_grad(tensor: Any) -> bool:
+    if not tensor.requires_grad:
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return True
 
 
 def _gradients(seeds: list, wanted: set[Node], retain: bool, create_graph: bool) -> dict[Node, Any]:

@@ -40,24 +40,44 @@ def _array_from(data: Any, dtype: Any) -> np.ndarray:
             dtypes.of(array.dtype)  # refuses strings, objects, complex ...
             return array
         return array.astype(to_numpy_dtype(dtype), copy=False)
-    if isinstance(data, (list, tuple)):
+    if isinstance(data, (list, tuple, range)):
         data = _plain(data)
+    elif isinstance(data, str):
+        raise TypeError(f"cannot make a tensor of a string: {data!r}")
     elif not isinstance(data, (bool, int, float)):
-        raise TypeError(f"cannot make a tensor of {type(data).__name__}: expected numbers, nested lists, an array or a Tensor")
+        raise RuntimeError(
+            f"Could not infer dtype of {type(data).__name__}: expected numbers, nested lists, an array or a Tensor"
+        )
     try:
         array = np.asarray(data)
     except ValueError as error:
         raise ValueError(f"the nested lists are ragged: expected sequences of equal length at each depth ({error})") from error
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"cannot make a tensor of {array.dtype} values; expected numbers")
+        raise _not_numbers(array)
+    if dtype is None and array.dtype.kind == "f" and isinstance(_first(data), np.floating):
+        return array  # NumPy's numbers bring their type along
     if dtype is None:
         dtype = dtypes.get_default_dtype() if array.dtype.kind == "f" or not array.size else dtypes.of(array.dtype)
     return array.astype(to_numpy_dtype(dtype), copy=False)
 
 
+def _not_numbers(array: np.ndarray) -> Exception:
+    strangers = [x for x in array.reshape(-1).tolist() if not isinstance(x, (bool, int, float))]
+    if not strangers:
+        return ValueError("Overflow: an integer does not fit int64; pass floats")
+    error = ValueError if isinstance(strangers[0], str) else RuntimeError
+    return error(f"Could not infer dtype of {type(strangers[0]).__name__}: expected numbers, got {strangers[0]!r} among them")
+
+
+def _first(data: Any) -> Any:
+    while isinstance(data, list) and data:
+        data = data[0]
+    return data
+
+
 def _plain(data: Any) -> Any:
     """Nested lists with the tensors in them turned into numbers or lists."""
-    if isinstance(data, (list, tuple)):
+    if isinstance(data, (list, tuple, range)):
         return [_plain(item) for item in data]
     return data.tolist() if isinstance(data, Tensor) else data
 
@@ -144,6 +164,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, out: Any = None, dtype
     if dtype is None:
         dtype = dtypes.int64 if all(isinstance(v, int) for v in (start, end, step)) else dtypes.get_default_dtype()
     raw = to_numpy_dtype(dtype)
+    if raw.kind in "iu":
+        start, end, step = int(start), int(end), int(step)
     count = math.ceil((end - start) / step)
     values = start + step * np.arange(count) if raw.kind == "f" or raw.name == "bfloat16" else np.arange(start, end, step)
     return from_array(values.astype(raw), device, requires_grad)
@@ -175,6 +197,8 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
 def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal of an n x m matrix (m defaults to n)."""
     _refuse_out(out)
+    if n < 0 or (m is not None and m < 0):
+        raise RuntimeError(f"eye: sizes must not be negative, got {n} and {m}")
     where = backend.backend_for(device)
     x = from_raw(where.module.eye(n, n if m is None else m, dtype=to_numpy_dtype(dtype)))
     return x.requires_grad_() if requires_grad else x

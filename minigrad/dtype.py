@@ -65,7 +65,7 @@ bool_ = DType("bool", 1, 0)
 ALL = (float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool_)
 _BY_NAME = {dtype.name: dtype for dtype in ALL}
 _BY_NUMPY: dict[np.dtype, DType] = {np.dtype(d.name): d for d in ALL if d is not bfloat16}
-_PYTHON_TYPES: dict[Any, DType] = {float: float32, int: int64, bool: bool_}
+_PYTHON_TYPES: dict[Any, DType] = {float: float64, int: int64, bool: bool_}
 _default = float32
 
 
@@ -98,13 +98,15 @@ def of(raw: np.dtype) -> DType:
 
 
 def to_numpy_dtype(dtype: Any = None) -> np.dtype:
-    """The raw dtype of a DType, a Python type (float, int, bool) or a raw dtype; None gives the default float."""
+    """The raw dtype of a DType, a Python type (float is float64, int int64) or a raw dtype; None gives the default float."""
     if dtype is None:
         return _default.numpy
     if isinstance(dtype, DType):
         return dtype.numpy
     if dtype in _PYTHON_TYPES:
-        return _default.numpy if dtype is float else _PYTHON_TYPES[dtype].numpy
+        return _PYTHON_TYPES[dtype].numpy
+    if isinstance(dtype, str):
+        raise TypeError(f"expected a dtype such as minigrad.float32, got the string {dtype!r}")
     try:
         return of(np.dtype(dtype)).numpy
     except TypeError as error:
@@ -210,8 +212,15 @@ def _cast_all(operands: list, common: DType) -> list:
         elif common is bfloat16:  # in ml_dtypes a Python number is not weak: bfloat16 * 2.0 is float32
             cast.append(raw.type(x))
         else:  # a number: shed NumPy scalar types, which are strong
-            cast.append(x.item() if isinstance(x, np.generic) else x)
+            number = x.item() if isinstance(x, np.generic) else x
+            cast.append(_wrapped(number, raw) if common.kind == 1 else number)
     return cast
+
+
+def _wrapped(number: int, raw: np.dtype) -> Any:
+    """A number that an integer type does not hold, wrapped round as C does: uint8 + -2 adds 254."""
+    info = np.iinfo(raw)
+    return number if info.min <= number <= info.max else np.int64(number).astype(raw)
 
 
 class finfo:

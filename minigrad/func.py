@@ -94,6 +94,7 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
             gradient = _gradients([value], by)
         gradient = gradient[0] if isinstance(argnums, int) else gradient
         value, gradient = _settled(value, args), _settled(gradient, args)
+        aux = _settled(aux, args) if has_aux else None
         return ((value, aux), gradient) if has_aux else (value, gradient)
 
     return both

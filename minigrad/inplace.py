@@ -5,9 +5,13 @@ Two cases, by whether a graph is being recorded for the write:
 - **Not recorded** (under `no_grad`, or nothing involved requires grad): the memory itself is written, so every view of it
   sees the change, and its version goes up by one. A backward that still needs the old values then says so.
 - **Recorded**: memory that the graph may hold is never touched. The new value is an ordinary op on a fresh array, and the
-  tensor is rebound to it: same Python object, new array, new node. Other tensors that share the old memory (views) would
-  silently keep the old values, so such a write raises, with one exception: a write to `base[i]` while `base` lives is
-  carried out on `base`, which is what `x[0].add_(h)` means.
+  tensor is rebound to it: same Python object, new array, new node.
+
+So that tensors which share memory keep sharing it after a recorded write, a view knows its root and the steps that lead
+there, each an op with its parameters: `x.view(2, 3)[0]` is (x, [reshape, getitem]). A write to a view is carried back along
+the steps into the root, which is rebound; then the root's living views are looked up in it anew. Where that is impossible
+(the root is gone but other views live, the view is expanded, or was made without a graph) the write raises: it is never
+lost in silence.
 """
 
 import weakref
@@ -15,10 +19,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd
+from minigrad.backend import array_module
 from minigrad.dtype import of
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
+
+DETACHED = "detached"  # a step of a view: from here on without the graph
 
 
 class VersionCell:
@@ -45,41 +52,69 @@ def version_of(tensor: "Tensor") -> VersionCell:
     return cell
 
 
+# ---------------------------------------------------------------- views
+
+
 def mark_view(view: "Tensor", base: "Tensor", op: Any, params: dict) -> None:
     """Note that `view` shares memory with `base`, if the op did give a view."""
-    memory = view.array.base
-    if memory is None or (memory is not base.array and memory is not base.array.base):
-        return  # the library had to copy (it names the array that owns the memory, not the chain of views)
-    cell = base.version or version_of(base)
-    view.version = cell
-    cell.add(view)
-    view.base = (weakref.ref(base), params["index"] if op.name == "getitem" else None, op.name)
+    owner = getattr(view.array, "base", view.array)
+    if owner is None or (owner is not base.array and not _same_memory(view.array, base.array)):
+        return
+    _link(view, base, (op, params) if autograd.mode.enabled else (op, params, DETACHED))
 
 
 def alias(tensor: "Tensor", other: "Tensor") -> "Tensor":
     """Make `other` (a detached twin) share the version cell of `tensor`."""
-    cell = version_of(tensor)
-    other.version = cell
-    cell.add(other)
-    other.base = (weakref.ref(tensor), None, "detach")
+    _link(other, tensor, (None, {}, DETACHED))
     return other
+
+
+def _link(view: "Tensor", base: "Tensor", step: tuple) -> None:
+    root, steps = _root(base)
+    view.version = cell = version_of(base)
+    cell.add(view)
+    view.base = (weakref.ref(root), (*steps, step))
+
+
+def _root(tensor: "Tensor") -> tuple["Tensor", tuple]:
+    """The tensor whose memory this one looks into, and the steps from there; itself if there is none alive."""
+    if tensor.base is not None:
+        root = tensor.base[0]()
+        if root is not None and root.version is tensor.version:
+            return root, tensor.base[1]
+    return tensor, ()
+
+
+def reshaped(tensor: "Tensor") -> None:
+    """`tensor` is about to take another shape in place: the steps of its views, and its own, no longer hold."""
+    living = [] if tensor.version is None else [x for ref in tensor.version.tensors if (x := ref()) is not None]
+    for x in living:
+        x.base = None
+
+
+def _without_graph(steps: tuple) -> bool:
+    return any(DETACHED in step for step in steps)
+
+
+def _same_memory(a: Any, b: Any) -> bool:
+    module = array_module(a)
+    return module.may_share_memory(a, b) if hasattr(module, "may_share_memory") else True
+
+
+# ---------------------------------------------------------------- what may be written, and how
 
 
 def refuse_leaf(tensor: "Tensor") -> None:
     """Leaves that require grad are written under no_grad only: their gradient would belong to no one."""
-    node = tensor.node
-    if node is not None and node.requires_grad and node.op is None and autograd.mode.enabled:
-        raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation; "
-            "write under no_grad(), or into a clone()"
-        )
-    base = tensor.base and tensor.base[0]()
-    if base is not None and tensor.base[2] != "detach":
-        base_node = base.node
-        if base_node is not None and base_node.requires_grad and base_node.op is None and autograd.mode.enabled:
+    if not autograd.mode.enabled:
+        return
+    root, steps = _root(tensor)
+    for x, what in ((tensor, "a leaf"), (root, "a view of a leaf")):
+        node = x.node
+        if node is not None and node.requires_grad and node.op is None and (x is tensor or not _without_graph(steps)):
             raise RuntimeError(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation; "
-                "write under no_grad(), or into a clone()"
+                f"{what} Variable that requires grad is being used in an in-place operation; "
+                f"write under no_grad(), or into a clone()"
             )
 
 
@@ -92,7 +127,7 @@ def is_recorded(tensor: "Tensor", *others: Any) -> bool:
 def write_raw(tensor: "Tensor", index: Any, value: Any) -> None:
     """Write into the memory itself (`index` raw, `value` a raw array or number) and count it."""
     array = tensor.array
-    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
+    if array.size and any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location "
             "(it was expanded). Please clone() the tensor before performing the operation."
@@ -105,10 +140,11 @@ def write_raw(tensor: "Tensor", index: Any, value: Any) -> None:
 
 def update(tensor: "Tensor", function: Callable, *operands: Any, **params: Any) -> "Tensor":
     """`tensor <- function(tensor, *operands)`, in place; the shape and dtype of `tensor` stay."""
+    from minigrad.tensor import from_raw
+
     refuse_leaf(tensor)
-    if not is_recorded(tensor, *operands):
-        with autograd.no_grad():
-            result = function(tensor.detach(), *operands, **params)
+    if not is_recorded(tensor, *operands, *params.values()):
+        result = function(from_raw(tensor.array), *operands, **params)
         _check_fits(tensor, result, function)
         write_raw(tensor, ..., result.array)
         return tensor
@@ -138,50 +174,87 @@ def _check_fits(tensor: "Tensor", result: "Tensor", function: Any) -> None:
 def set_item(tensor: "Tensor", index: Any, value: Any) -> None:
     """`tensor[index] = value`, with `index` already raw (see ops/indexing.py) and `value` a Tensor or number."""
     from minigrad import ops
+    from minigrad.indices import as_view
 
     refuse_leaf(tensor)
     if is_recorded(tensor, value):
-        rebind(tensor, ops.index_write(tensor, value, index=index))
+        if not _is_there_already(tensor, index, value):
+            rebind(tensor, ops.index_write(tensor, value, index=index))
         return
     raw = value.array if hasattr(value, "array") else value
     try:
-        write_raw(tensor, index, raw)
+        write_raw(tensor, as_view(index), raw)
     except (ValueError, IndexError, TypeError) as error:
         raise ops.explain_write(error, tensor, index, value) from error
 
 
+def _is_there_already(tensor: "Tensor", index: Any, value: Any) -> bool:
+    """Of `x[i] += y` Python makes v = x[i]; v += y; x[i] = v: the last finds v, a view of x, in place."""
+    if getattr(value, "base", None) is None or value.version is not tensor.version:
+        return False
+    (root, steps), (base, before) = _root(value), _root(tensor)
+    if root is not base or steps[:-1] != before or getattr(steps[-1][0], "name", "") != "getitem":
+        return False
+    there = steps[-1][1]["index"]
+    return len(there) == len(index) and all(type(a) is type(b) and a == b for a, b in zip(there, index, strict=True))
+
+
+# ---------------------------------------------------------------- recorded writes
+
+
 def rebind(tensor: "Tensor", new: "Tensor") -> None:
-    """Give `tensor` the array and node of `new`; carry a write to `base[i]` over to `base`; refuse what would be lost."""
+    """Give `tensor` the array and node of `new`, and all that share its memory a place in that array."""
+    root, steps = _root(tensor)
+    living = [] if root.version is None else [x for ref in root.version.tensors if (x := ref()) is not None]
+    views = [x for x in living if x is not root]
+    if _without_graph(steps) or any(_root(x)[0] is not root for x in views):
+        raise RuntimeError(
+            "an in-place write that the graph has to record was made to a tensor that shares its memory with others "
+            "which the graph cannot follow (a detached twin, a view made under no_grad(), a view whose base is gone): they "
+            "would silently keep the old values. Use the out-of-place form (y = x.add(...), y = x.index_put(...)) or write "
+            "into a clone()."
+        )
+    new = _written_back(root, steps, new)
+    if views and new.array.strides != root.array.strides:  # in the former layout the same views are possible
+        array = array_module(new.array).empty_like(root.array)
+        array[...] = new.array
+        new.array, new.version = array, None
+    root.array, root.node, root.version, root.base = new.array, new.node, new.version, None
+    if root.version is not None:
+        root.version.add(root)  # the graph may have kept that array: it watches this cell
+    for view in views:
+        _look_up(view, root)
+
+
+def _written_back(x: "Tensor", steps: tuple, value: "Tensor") -> "Tensor":
+    """x with `value` in place of the part that `steps` lead to."""
     from minigrad import ops
 
-    base = tensor.base[0]() if tensor.base is not None else None
-    if base is not None and tensor.base[2] == "getitem" and _is_alone(tensor, base):
-        index = tensor.base[1]
-        refuse_leaf(base)
-        rebind(base, ops.index_write(base, new, index=index))
-        view = ops.getitem(base, index=index)
-        tensor.array, tensor.node, tensor.version, tensor.base = view.array, view.node, None, None
-        inherit(tensor, view)
-        return
-    if not _is_alone(tensor):
-        how = "a view of another tensor" if base is not None else "shared by live views (or a detached twin)"
+    if not steps:
+        return value
+    (op, params, *_), *rest = steps
+    if rest:
+        value = _written_back(op(x, **params), tuple(rest), value)
+    if op.name == "getitem":
+        return ops.index_write(x, value, index=params["index"])
+    if op.name == "last_diagonal":
+        return ops.index_write(x, value, index=ops.index_of_diagonal(value, **params))
+    if x.array.size != value.array.size:
         raise RuntimeError(
-            f"an in-place write that the graph has to record was made to a tensor whose memory is {how}: the others "
-            f"would silently keep the old values. Use the out-of-place form (y = x.add(...), x = index_put(...)), write "
-            f"into a clone(), or index the base tensor directly: base[i] = value."
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location "
+            "(it was expanded). Please clone() the tensor before performing the operation."
         )
-    tensor.array, tensor.node, tensor.version, tensor.base = new.array, new.node, None, None
+    # Reshapes and permutations move every entry to one place: their adjoint is their inverse.
+    kept = {name: x.array.shape if what == "shape" else params[name] for name, what, _ in op.keeps}
+    return op.rule(value, **kept)
 
 
-def inherit(tensor: "Tensor", view: "Tensor") -> None:
-    """Put `tensor` in the place of `view` as a view of its base."""
-    if view.version is not None:
-        tensor.version, tensor.base = view.version, view.base
-        view.version.add(tensor)
-
-
-def _is_alone(tensor: "Tensor", *allowed: "Tensor") -> bool:
-    if tensor.version is None:
-        return True
-    alive = [other for ref in tensor.version.tensors if (other := ref()) is not None]
-    return all(other is tensor or any(other is a for a in allowed) for other in alive)
+def _look_up(view: "Tensor", root: "Tensor") -> None:
+    found = root
+    steps = view.base[1]
+    for op, params, *_ in steps:
+        found = found if op is None else op(found, **params)
+    view.array, view.version = found.array, version_of(root)
+    view.version.add(view)
+    if not _without_graph(steps):
+        view.node = found.node

@@ -83,11 +83,11 @@ class Op:
                 x = x.array
             arrays.append(x)
             parents.append(node)
-        if self.promote is not None:
-            arrays = self.promote(arrays)
         try:
+            if self.promote is not None:
+                arrays = self.promote(arrays)
             out = self.forward(*arrays, **params)
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise explain(self, error, arrays, params) from error
         if not on_tensors:
             return self.unwrapped(out)
@@ -315,7 +315,7 @@ def explain(which: Op, error: Exception, arrays: list, params: dict) -> Exceptio
     if "boolean subtract" in str(error) or "boolean negative" in str(error):
         return RuntimeError(f"{name}: the `-` operator does not take bool tensors; use logical_xor or logical_not. {given}")
     if "not supported for the input types" in str(error) or "no implementation found" in str(error):
-        return RuntimeError(f"{name}: not implemented for these dtypes. {given}")
+        return NotImplementedError(f"{name}: not implemented for these dtypes. {given}")
     return TypeError(f"{name}: {error}. {given}")
 
 

@@ -264,6 +264,8 @@ class Tensor:
         create_graph: builtins.bool = False, inputs: Any = None,
     ) -> None:  # fmt: skip
         """Differentiate this tensor by the leaves of its graph, adding to their `.grad`; see `autograd.backward`."""
+        if gradient is not None and not isinstance(gradient, Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
         autograd.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def __repr__(self) -> str:
@@ -298,10 +300,15 @@ class Tensor:
         return builtins.bool(self.array.reshape(()).item())
 
     def __int__(self) -> int:
-        return builtins.int(self.item())
+        return builtins.int(self._number())
 
     def __float__(self) -> float:
-        return builtins.float(self.item())
+        return builtins.float(self._number())
+
+    def _number(self) -> Any:
+        if self.array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return self.item()
 
     def __index__(self) -> int:
         if self.dtype.kind == 2 or self.array.size != 1:
@@ -327,7 +334,7 @@ class Tensor:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if not isinstance(self.array, np.ndarray):
             raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use tensor.cpu() first.")
-        return self.array
+        return self.array.view()  # an object of its own: its shape and flags may be changed
 
     def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -1069,6 +1076,12 @@ class Tensor:
     def div_(self, other: Any, *, rounding_mode: str | None = None) -> "Tensor":
         return inplace.update(self, Tensor.div, other, rounding_mode=rounding_mode)
 
+    def floor_divide_(self, other: Any) -> "Tensor":
+        return inplace.update(self, ops.floor_divide, other)
+
+    def remainder_(self, other: Any) -> "Tensor":
+        return inplace.update(self, ops.remainder, other)
+
     def pow_(self, exponent: Any) -> "Tensor":
         return inplace.update(self, ops.power, exponent)
 
@@ -1194,6 +1207,7 @@ class Tensor:
     def _become(self, view: "Tensor") -> "Tensor":
         """Take on another shape of the same memory, as the same Python object."""
         inplace.refuse_leaf(self)
+        inplace.reshaped(self)
         self.array, self.node = view.array, view.node
         return self
 

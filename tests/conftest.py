@@ -31,7 +31,7 @@ def switches() -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def nothing_left_flipped() -> Iterator[None]:
-    """Seeds the stream of random numbers, and fails a test that leaves a switch flipped. Ops that a test made go again."""
+    """Seeds the random numbers, takes ops that a test made away again, fails a test that leaves a switch flipped."""
     mg.manual_seed(0)
     before, ops_before = switches(), set(REGISTRY)
     yield

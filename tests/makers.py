@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
 from case import Maker
 
 
 def away_from(points: Sequence[float], shape: tuple[int, ...], low: float = -2.0, high: float = 2.0) -> Maker:
-    """Uniform in [low, high), at least 0.05 from each of `points`: where the derivative jumps, differences prove nothing."""
+    """Uniform in [low, high), 0.05 or more from each of `points`: where derivatives jump, differences prove nothing."""
 
     def make(rng: np.random.Generator) -> np.ndarray:
         x = rng.uniform(low, high, shape)

@@ -1,10 +1,10 @@
 """The table of ops, products: matrices, batches of them, vectors, Einstein sums, and products added to something."""
 
 import numpy as np
-
-import minigrad as mg
 from case import Case
 from makers import integers
+
+import minigrad as mg
 
 MATMULS = {
     "": ((2, 3), (3, 4)),
@@ -51,6 +51,14 @@ EINSUMS: dict[str, tuple[tuple[int, ...], ...]] = {
 }
 
 
+RANKED = {
+    "mm": [((2, 3), (3, 4)), ((1, 1), (1, 3)), ((0, 3), (3, 2))],
+    "bmm": [((2, 2, 3), (2, 3, 4)), ((1, 2, 3), (1, 3, 1)), ((0, 2, 3), (0, 3, 2))],
+    "mv": [((2, 3), (3,)), ((1, 1), (1,)), ((0, 3), (3,)), ((2, 0), (0,))],
+    "dot": [((3,), (3,)), ((1,), (1,)), ((0,), (0,))],
+}
+
+
 def against(name: str, shapes: tuple, oracle: object, note: str = "", **params: object) -> Case:
     return Case(name, getattr(mg, name), shapes, params, oracle=oracle, note=note)  # type: ignore[arg-type]
 
@@ -66,37 +74,44 @@ CASES = [
     *(against("matmul", shapes, np.matmul, note) for note, shapes in MATMULS.items()),
     Case("matmul", lambda a: a @ a, ((3, 3),), oracle=lambda a: a @ a, note="one tensor twice"),
     Case("matmul", lambda a: a @ a.T, ((2, 3),), oracle=lambda a: a @ a.T, note="by its transpose"),
-    Case("matmul", mg.matmul, (integers(-3, 4, (2, 3)), integers(-3, 4, (3, 2))), oracle=np.matmul, gradient=False, note="integers"),
-    *(against("mm", shapes, np.matmul, f"{shapes}") for shapes in (((2, 3), (3, 4)), ((1, 1), (1, 3)), ((0, 3), (3, 2)))),
-    *(against("bmm", shapes, np.matmul, f"{shapes}") for shapes in (((2, 2, 3), (2, 3, 4)), ((1, 2, 3), (1, 3, 1)), ((0, 2, 3), (0, 3, 2)))),
-    *(against("mv", shapes, np.matmul, f"{shapes}") for shapes in (((2, 3), (3,)), ((1, 1), (1,)), ((0, 3), (3,)), ((2, 0), (0,)))),
-    *(against("dot", shapes, np.dot, f"{shapes}") for shapes in (((3,), (3,)), ((1,), (1,)), ((0,), (0,)))),
+    Case("matmul", mg.matmul, (integers(-3, 4, (2, 3)), integers(-3, 4, (3, 2))), oracle=np.matmul, gradient=False,
+         note="integers"),
+    *(
+        against(name, shapes, np.matmul, f"{shapes}")
+        for name, several in RANKED.items()
+        for shapes in several
+    ),
     *(
         against("inner", shapes, np.inner, f"{shapes}")
         for shapes in (((3,), (3,)), ((2, 3), (4, 3)), ((2, 2, 3), (3,)), ((), (2, 3)), ((0, 3), (2, 3)))
     ),
     *(against("outer", shapes, np.outer, f"{shapes}") for shapes in (((3,), (4,)), ((1,), (1,)), ((0,), (2,)))),
     *(
-        Case("einsum", lambda *xs, equation: mg.einsum(equation, *xs), shapes, {"equation": equation}, note=f"{equation} {shapes}",
-             oracle=lambda *xs, equation: numpy_einsum(equation, *xs))
+        Case("einsum", lambda *xs, equation: mg.einsum(equation, *xs), shapes, {"equation": equation},
+             note=f"{equation} {shapes}", oracle=lambda *xs, equation: numpy_einsum(equation, *xs))
         for equation, shapes in EINSUMS.items()
     ),
-    Case("einsum", lambda a, b: mg.einsum("ij,jk", [a, b]), ((2, 3), (3, 2)), oracle=np.matmul, note="operands in a list"),
+    Case("einsum", lambda a, b: mg.einsum("ij,jk", [a, b]), ((2, 3), (3, 2)), oracle=np.matmul,
+         note="operands in a list"),
     *(
         against("tensordot", shapes, lambda a, b, dims: np.tensordot(a, b, dims), f"{shapes} {dims}", dims=dims)
         for shapes, dims in (
-            (((2, 3, 4), (3, 4, 2)), 2), (((2, 3), (3, 4)), 1), (((2, 3), (4,)), 0), (((2, 3, 4), (4, 2)), ([0, 2], [1, 0])),
+            (((2, 3, 4), (3, 4, 2)), 2), (((2, 3), (3, 4)), 1), (((2, 3), (4,)), 0),
+            (((2, 3, 4), (4, 2)), ([0, 2], [1, 0])),
             (((2, 3), (2, 4)), ((0,), (-2,))), (((0, 3), (3, 2)), 1), (((2, 0), (0, 2)), 1),
         )
     ),
     *(
-        Case("addmm", mg.addmm, (have, (2, 3), (3, 4)), params, oracle=lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
+        Case("addmm", mg.addmm, (have, (2, 3), (3, 4)), params, oracle=lambda x, a, b, beta=1,
+             alpha=1: beta * x + alpha * (a @ b),
              note=f"{have} {params}")
-        for have, params in (((2, 4), {}), ((4,), {"beta": 0.5, "alpha": 2}), ((), {"alpha": -1}), ((2, 1), {"beta": 0}))
+        for have, params in (((2, 4), {}), ((4,), {"beta": 0.5, "alpha": 2}), ((), {"alpha": -1}),
+                             ((2, 1), {"beta": 0}))
     ),
     Case("addmm", mg.addmm, ((4,), (0, 3), (3, 4)), oracle=lambda x, a, b: a @ b, note="empty"),
     *(
-        Case("addmv", mg.addmv, (have, (2, 3), (3,)), params, oracle=lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
+        Case("addmv", mg.addmv, (have, (2, 3), (3,)), params, oracle=lambda x, a, b, beta=1,
+             alpha=1: beta * x + alpha * (a @ b),
              note=f"{have} {params}")
         for have, params in (((2,), {}), ((1,), {"beta": 0.5, "alpha": 2}), ((), {}))
     ),

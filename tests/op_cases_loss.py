@@ -92,7 +92,8 @@ def label_cases() -> list[Case]:
                 cases.append(Case(f"nn.functional.{name}", function, inputs, params, oracle=oracle, note=note + more))
         cases.append(
             Case("nn.functional.cross_entropy", F.cross_entropy, ((5, 4), uniform(0, 1, (5, 4))),
-                 {"reduction": reduction, "label_smoothing": 0.1}, oracle=cross_entropy, note=f"{reduction}, probabilities")
+                 {"reduction": reduction, "label_smoothing": 0.1}, oracle=cross_entropy,
+                 note=f"{reduction}, probabilities")
         )  # fmt: skip
     return cases
 
@@ -137,6 +138,10 @@ def distance(a: Any, b: Any, p: float = 2) -> Any:
 
 def cosine(a: Any, b: Any, dim: int = 1) -> Any:
     return (a * b).sum(axis=dim) / np.sqrt((a * a).sum(axis=dim) * (b * b).sum(axis=dim))
+
+
+def normalize(x: Any, p: float, dim: int) -> Any:
+    return x / (np.abs(x) ** p).sum(axis=dim, keepdims=True) ** (1 / p)
 
 
 def cosine_embedding(a: Any, b: Any, t: Any, margin: float = 0.0) -> Any:
@@ -215,19 +220,20 @@ OTHER_LOSSES = [
     Case("nn.functional.binary_cross_entropy", F.binary_cross_entropy, (INSIDE, UNIT, UNIT),
          oracle=lambda p, t, w: (w * bce(p, t)).mean(), note="weighted"),
     Case("nn.functional.binary_cross_entropy_with_logits",
-         lambda x, t, w, v: F.binary_cross_entropy_with_logits(x, t, w, pos_weight=v), (S34, UNIT, UNIT, uniform(1, 3, (4,))),
+         lambda x, t, w, v: F.binary_cross_entropy_with_logits(x, t, w, pos_weight=v),
+         (S34, UNIT, UNIT, uniform(1, 3, (4,))),
          oracle=lambda x, t, w, v: (w * -(v * t * np.log(sigmoid(x)) + (1 - t) * np.log(sigmoid(-x)))).mean(),
          note="weight and pos_weight"),
     Case("nn.functional.kl_div", F.kl_div, (S34, uniform(0.1, 1, S34)), {"reduction": "batchmean"},
          oracle=lambda x, t, reduction: kl_div(x, t).sum() / 3, note="batchmean"),
     *(
-        Case("nn.functional.pairwise_distance", F.pairwise_distance, (uniform(1, 2, S34), uniform(-2, -1, S34)), {"p": p},
-             oracle=distance, note=f"p {p}")
+        Case("nn.functional.pairwise_distance", F.pairwise_distance, (uniform(1, 2, S34), uniform(-2, -1, S34)),
+             {"p": p}, oracle=distance, note=f"p {p}")
         for p in (1.0, 2.0, 3.0)
     ),
     *(
-        Case("nn.functional.normalize", F.normalize, (away_from([0], S34),), {"p": p, "dim": dim}, note=f"p {p}, dim {dim}",
-             oracle=lambda x, p, dim: x / (np.abs(x) ** p).sum(axis=dim, keepdims=True) ** (1 / p))
+        Case("nn.functional.normalize", F.normalize, (away_from([0], S34),), {"p": p, "dim": dim},
+             note=f"p {p}, dim {dim}", oracle=normalize)
         for p, dim in ((2.0, 1), (1.0, 0), (3.0, -1))
     ),
     Case("nn.functional.cosine_similarity", F.cosine_similarity, (S34, S34), oracle=cosine),

@@ -202,7 +202,8 @@ LAYERS = [
     Case("nn.functional.embedding", F.embedding, (values([], "int64"), (4, 3)), oracle=embedding, note="no ids"),
     Case("add_into_rows", ops.add_into_rows, ((2, 3, 4),), {"ids": IDS, "rows": 5, "padding_idx": 2}, oracle=scattered),
     Case("nn.functional.one_hot", F.one_hot, (values(IDS),), oracle=one_hot, gradient=False),
-    Case("nn.functional.one_hot", F.one_hot, (values(IDS),), {"num_classes": 6}, oracle=one_hot, gradient=False, note="6"),
+    Case("nn.functional.one_hot", F.one_hot, (values(IDS),), {"num_classes": 6}, oracle=one_hot, gradient=False,
+         note="6"),
     Case("nn.functional.dropout", ops.dropout, ((3, 4),), {"mask": MASK}, oracle=lambda x, mask: x * mask),
     *(
         Case("nn.functional.layer_norm", norm_of(F.layer_norm), inputs, {"normalized_shape": shape, **more},
@@ -216,8 +217,8 @@ LAYERS = [
         )
     ),
     *(
-        Case("nn.functional.rms_norm", norm_of(F.rms_norm), inputs, {"normalized_shape": shape, **more}, oracle=rms_norm,
-             note=note)
+        Case("nn.functional.rms_norm", norm_of(F.rms_norm), inputs, {"normalized_shape": shape, **more},
+             oracle=rms_norm, note=note)
         for note, inputs, shape, more in (
             ("weight", ((5, 4), (4,)), (4,), {}),
             ("plain", ((2, 3, 4),), (4,), {"eps": 0.1}),
@@ -252,8 +253,8 @@ PARTLY_BLIND = np.array([[1, 0, 1, 1, 0, 1], [0] * 6, [0, 0, 0, 0, 0, 1], [1] * 
 
 
 def attention_case(note: str, *inputs: Any, oracle: Callable = attention, **params: Any) -> Case:
-    return Case("nn.functional.scaled_dot_product_attention", F.scaled_dot_product_attention, inputs, params, oracle=oracle,
-                note=note)  # fmt: skip
+    name = "scaled_dot_product_attention"
+    return Case(f"nn.functional.{name}", getattr(F, name), inputs, params, oracle=oracle, note=note)
 
 
 ATTENTION = [
@@ -294,7 +295,8 @@ PADDING = [
     Case("nn.functional.pad", F.pad, ((3, 5),), {"pad": (-1, 2, 1, -2)}, note="cropped",
          oracle=lambda x, pad: np.pad(x[:1, 1:], ((1, 0), (0, 2)))),
     *(
-        Case("nn.functional.pad", F.pad, (shape,), {"pad": pad, "mode": mode}, oracle=padded, note=f"{mode}, {len(pad) // 2} of {len(shape)} dims")
+        Case("nn.functional.pad", F.pad, (shape,), {"pad": pad, "mode": mode}, oracle=padded,
+             note=f"{mode}, {len(pad) // 2} of {len(shape)} dims")
         for mode in ("reflect", "replicate", "circular")
         for shape, pad in (((3, 4), (3, 2)), ((2, 3, 5, 4), (1, 2, 0, 3)), ((2, 3, 3, 3), (1, 1, 2, 0, 0, 2)))
     ),

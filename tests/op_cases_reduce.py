@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-import minigrad as mg
 from case import Case, Maker
 from makers import apart, booleans, integers, values, with_zeros
+
+import minigrad as mg
 
 INF, NAN = math.inf, math.nan
 
@@ -42,7 +42,8 @@ def numpys(function: Callable) -> Callable:
     return oracle
 
 
-def reduction(name: str, oracle: Callable, *forms: dict, make: Callable[..., Any] | None = None, **options: Any) -> list[Case]:
+def reduction(name: str, oracle: Callable, *forms: dict, make: Callable[..., Any] | None = None,
+              **options: Any) -> list[Case]:
     """Cases of a reduction in these call forms."""
     cases = []
     for note, (shape, params) in {k: v for form in forms for k, v in form.items()}.items():
@@ -69,30 +70,34 @@ def all_forms(*names: str) -> dict[str, tuple[tuple[int, ...], dict[str, Any]]]:
 
 SUMS = [
     *reduction("sum", np.sum, FORMS, TWO_DIMS, OVER_NOTHING),
-    Case("sum", mg.sum, (integers(-3, 4, (3, 2), "int32"),), {"dim": 0}, oracle=lambda x, dim: x.sum(dim, dtype=np.int64),
+    Case("sum", mg.sum, (integers(-3, 4, (3, 2), "int32"),), {"dim": 0},
+         oracle=lambda x, dim: x.sum(dim, dtype=np.int64),
          gradient=False, note="integers"),
     Case("sum", mg.sum, (booleans((3, 2)),), oracle=lambda x: x.sum(dtype=np.int64), gradient=False, note="bools"),
     Case("sum", mg.sum, ((2, 3),), {"axis": 1, "keepdims": True}, oracle=np.sum, note="axis, keepdims"),
     Case("sum", lambda x: mg.sum(x, dim=()), ((2, 3),), oracle=np.sum, note="no dims"),
-    Case("sum", mg.sum, (integers(-3, 4, (3,)),), {"dtype": mg.float64}, oracle=lambda x, dtype: x.sum(dtype=float), gradient=False,
-         note="dtype"),
+    Case("sum", mg.sum, (integers(-3, 4, (3,)),), {"dtype": mg.float64}, oracle=lambda x, dtype: x.sum(dtype=float),
+         gradient=False, note="dtype"),
     *reduction("nansum", np.nansum, FORMS),
     *reduction("mean", np.mean, FORMS, TWO_DIMS),
-    Case("mean", mg.mean, ((0, 3),), {"dim": 0}, oracle=lambda x, dim: np.full(3, NAN), gradient=False, note="over nothing"),
+    Case("mean", mg.mean, ((0, 3),), {"dim": 0}, oracle=lambda x, dim: np.full(3, NAN), gradient=False,
+         note="over nothing"),
     *reduction("prod", np.prod, FORMS, OVER_NOTHING, low=0.5),
     *(
         Case("prod", mg.prod, (with_zeros((3, 4), *zeros),), {"dim": 1}, oracle=lambda x, dim: x.prod(dim), note=note)
         for note, zeros in {"one zero": [(0, 1)], "two zeros": [(0, 1), (0, 3), (2, 0)]}.items()
     ),
     Case("prod", mg.prod, (with_zeros((2, 3), (0, 1)),), oracle=np.prod, note="of all, one zero"),
-    Case("prod", mg.prod, (integers(1, 4, (5,), "int32"),), oracle=lambda x: x.prod(dtype=np.int64), gradient=False, note="integers"),
+    Case("prod", mg.prod, (integers(1, 4, (5,), "int32"),), oracle=lambda x: x.prod(dtype=np.int64), gradient=False,
+         note="integers"),
     *reduction("logsumexp", np.logaddexp.reduce, {note: form for note, form in FORMS.items() if "dim" in form[1]}),
     *(
         Case("logsumexp", mg.logsumexp, ((2, 3, 4),), params, note=f"{params}",
              oracle=lambda x, dim, keepdim=False: np.log(np.exp(x).sum(axis=dim, keepdims=keepdim)))
         for params in ({"dim": (0, 2)}, {"dim": (1, -1), "keepdim": True})
     ),
-    Case("logsumexp", mg.logsumexp, (values([[1e3, 1e3], [-INF, 2.0], [-INF, -INF], [INF, 0.0]]),), {"dim": 1}, gradient=False,
+    Case("logsumexp", mg.logsumexp, (values([[1e3, 1e3], [-INF, 2.0], [-INF, -INF], [INF, 0.0]]),), {"dim": 1},
+         gradient=False,
          oracle=lambda x, dim: np.array([1e3 + math.log(2), 2.0, -INF, INF]), note="large and infinite"),
 ]  # fmt: skip
 
@@ -144,7 +149,8 @@ EXTREMES = [
         for name, oracle in (("amax", np.max), ("amin", np.min), ("argmax", np.argmax), ("argmin", np.argmin))
     ),
     *(
-        Case(name, getattr(mg, name), (values([[1.0, NAN, 2.0]]),), {"dim": 1}, oracle=numpys(oracle), gradient=False, note="nan")
+        Case(name, getattr(mg, name), (values([[1.0, NAN, 2.0]]),), {"dim": 1}, oracle=numpys(oracle), gradient=False,
+             note="nan")
         for name, oracle in (("amax", np.max), ("amin", np.min), ("argmax", np.argmax), ("argmin", np.argmin))
     ),
     *(
@@ -163,7 +169,8 @@ EXTREMES = [
         Case(name, getattr(mg, name), (make,), params, oracle=numpys(oracle), gradient=False, note=note)
         for name, oracle in (("all", np.all), ("any", np.any))
         for note, make, params in (
-            ("", booleans((3, 4)), {}), ("dim", booleans((3, 4)), {"dim": 0}), ("keepdim", booleans((3, 4)), {"dim": 1, "keepdim": True}),
+            ("", booleans((3, 4)), {}), ("dim", booleans((3, 4)), {"dim": 0}),
+            ("keepdim", booleans((3, 4)), {"dim": 1, "keepdim": True}),
             ("numbers", values([[0.0, 1.0], [2.0, NAN]]), {"dim": 1}), ("over nothing", booleans((0, 3)), {"dim": 0}),
             ("0-d", booleans(()), {}), ("two dims", booleans((2, 3, 2)), {"dim": (0, 2)}),
         )
@@ -198,30 +205,37 @@ NORMS = [
         for p in (1, 2, 3, 0.5, INF, -INF)
         for params in ({}, {"dim": 1}, {"dim": (0, 1), "keepdim": True})
     ),
-    Case("norm", mg.norm, (values([[0.0, 2.0], [0.0, 0.0]]),), {"p": 0, "dim": 1}, oracle=norm, gradient=False, note="p = 0"),
-    Case("norm", mg.norm, (values([[3.0, 4.0], [0.0, 0.0]]),), {"dim": 1}, oracle=norm, gradient=False, note="of zeros"),
-    Case("norm", mg.norm, (values([[3.0, 4.0], [0.0, 0.0]]),), {"p": 3, "dim": 1}, oracle=norm, gradient=False, note="3 of zeros"),
+    Case("norm", mg.norm, (values([[0.0, 2.0], [0.0, 0.0]]),), {"p": 0, "dim": 1}, oracle=norm, gradient=False,
+         note="p = 0"),
+    Case("norm", mg.norm, (values([[3.0, 4.0], [0.0, 0.0]]),), {"dim": 1}, oracle=norm, gradient=False,
+         note="of zeros"),
+    Case("norm", mg.norm, (values([[3.0, 4.0], [0.0, 0.0]]),), {"p": 3, "dim": 1}, oracle=norm, gradient=False,
+         note="3 of zeros"),
 ]  # fmt: skip
 
 RUNNING = [
     *(
-        Case(name, getattr(mg, name), (shape,), {"dim": dim}, low=0.5, oracle=lambda x, dim, f=function: f(x, axis=dim), note=note)
+        Case(name, getattr(mg, name), (shape,), {"dim": dim}, low=0.5, oracle=lambda x, dim, f=function: f(x, axis=dim),
+             note=note)
         for name, function in (("cumsum", np.cumsum), ("cumprod", np.cumprod))
         for note, shape, dim in (
-            ("", (3, 4), 0), ("last dim", (2, 3, 4), -1), ("size 1", (3, 1), 1), ("empty", (0, 3), 0), ("kept empty", (0, 3), 1),
+            ("", (3, 4), 0), ("last dim", (2, 3, 4), -1), ("size 1", (3, 1), 1), ("empty", (0, 3), 0),
+            ("kept empty", (0, 3), 1),
         )
     ),
     *(
-        Case(name, getattr(mg, name), ((),), {"dim": 0}, oracle=lambda x, dim: x, note="0-d") for name in ("cumsum", "cumprod")
+        Case(name, getattr(mg, name), ((),), {"dim": 0}, oracle=lambda x, dim: x, note="0-d")
+        for name in ("cumsum", "cumprod")
     ),
     *(
-        Case("cumprod", mg.cumprod, (with_zeros((3, 4), *zeros),), {"dim": 1}, oracle=lambda x, dim: np.cumprod(x, dim), note=note)
+        Case("cumprod", mg.cumprod, (with_zeros((3, 4), *zeros),), {"dim": 1}, oracle=lambda x, dim: np.cumprod(x, dim),
+             note=note)
         for note, zeros in {"one zero": [(0, 1)], "two zeros": [(0, 1), (0, 3), (2, 0)], "last zero": [(1, 3)]}.items()
     ),
     Case("cumsum", mg.cumsum, (integers(-3, 4, (5,), "int32"),), {"dim": 0}, gradient=False, note="integers",
          oracle=lambda x, dim: x.cumsum(dim, dtype=np.int64)),
-    Case("cumsum", mg.cumsum, (booleans((5,)),), {"dim": 0}, oracle=lambda x, dim: x.cumsum(dim, dtype=np.int64), gradient=False,
-         note="bools"),
+    Case("cumsum", mg.cumsum, (booleans((5,)),), {"dim": 0}, oracle=lambda x, dim: x.cumsum(dim, dtype=np.int64),
+         gradient=False, note="bools"),
 ]  # fmt: skip
 
 
@@ -244,16 +258,18 @@ def distinct(x: np.ndarray, return_inverse: bool = False, return_counts: bool = 
 
 ORDERS = [
     *(
-        Case(name, getattr(mg, name), (apart(shape),), params, oracle=oracle, note=f"{note} {params}".strip(), gradient=name == "sort")
+        Case(name, getattr(mg, name), (apart(shape),), params, oracle=oracle, note=f"{note} {params}".strip(),
+             gradient=name == "sort")
         for name, oracle in (("sort", in_order_with_values), ("argsort", in_order))
         for note, shape, params in (
-            ("", (3, 4), {}), ("", (3, 4), {"dim": 0}), ("", (2, 3, 2), {"dim": 1, "descending": True}), ("empty", (0, 3), {}),
+            ("", (3, 4), {}), ("", (3, 4), {"dim": 0}), ("", (2, 3, 2), {"dim": 1, "descending": True}),
+            ("empty", (0, 3), {}),
             ("0-d", (), {}), ("size 1", (3, 1), {}),
         )
     ),
     *(
-        Case(name, getattr(mg, name), (values([2.0, 1.0, 2.0, 1.0, 3.0]),), {"descending": down}, oracle=oracle, gradient=False,
-             note=f"ties, {down}")
+        Case(name, getattr(mg, name), (values([2.0, 1.0, 2.0, 1.0, 3.0]),), {"descending": down}, oracle=oracle,
+             gradient=False, note=f"ties, {down}")
         for name, oracle in (("sort", in_order_with_values), ("argsort", in_order))
         for down in (False, True)
     ),
@@ -271,7 +287,8 @@ ORDERS = [
         for note, data, params in (
             ("", [3.0, 1.0, 3.0, 2.0], {}), ("integers", [[3, 1], [3, 2]], {}), ("empty", np.zeros((0, 2)), {}),
             ("inverse", [[3, 1], [3, 2]], {"return_inverse": True}), ("counts", [3, 1, 3], {"return_counts": True}),
-            ("both", [[3, 1], [3, 2]], {"return_inverse": True, "return_counts": True}), ("dim", [[1, 2], [0, 5], [1, 2]], {"dim": 0}),
+            ("both", [[3, 1], [3, 2]], {"return_inverse": True, "return_counts": True}),
+            ("dim", [[1, 2], [0, 5], [1, 2]], {"dim": 0}),
         )
     ),
     Case("bincount", mg.bincount, (values([0, 3, 3, 1]),), {"minlength": 6}, oracle=np.bincount, gradient=False),

@@ -3,23 +3,25 @@
 from typing import Any
 
 import numpy as np
-
-import minigrad as mg
 from case import Case
 from makers import booleans, integers, values
 
+import minigrad as mg
+
 VIEWS = [
     *(
-        Case(name, lambda x, shape, name=name: getattr(x, name)(shape), (have,), {"shape": want}, note=f"{have} to {want}",
-             oracle=lambda x, shape: x.reshape(shape))
+        Case(name, lambda x, shape, name=name: getattr(x, name)(shape), (have,), {"shape": want},
+             note=f"{have} to {want}", oracle=lambda x, shape: x.reshape(shape))
         for name in ("reshape", "view")
         for have, want in (
             ((3, 4), (2, 6)), ((3, 4), (-1,)), ((2, 3, 4), (2, -1, 2)), ((), (1, 1)), ((1,), ()), ((0, 3), (3, 0, 2)),
         )
     ),
     Case("reshape", lambda x: x.T.reshape(2, 6), ((3, 4),), oracle=lambda x: x.T.reshape(2, 6), note="has to copy"),
-    Case("reshape", lambda x: x.reshape(4, -1) * x.reshape(4, 3), ((3, 4),), oracle=lambda x: x.reshape(4, 3) ** 2, note="twice"),
-    Case("view", lambda x: x.T.view(4, 3, 1), ((3, 4),), oracle=lambda x: x.T.reshape(4, 3, 1), note="of a transposed one"),
+    Case("reshape", lambda x: x.reshape(4, -1) * x.reshape(4, 3), ((3, 4),), oracle=lambda x: x.reshape(4, 3) ** 2,
+         note="twice"),
+    Case("view", lambda x: x.T.view(4, 3, 1), ((3, 4),), oracle=lambda x: x.T.reshape(4, 3, 1),
+         note="of a transposed one"),
     Case("view_as", lambda x, other: x.view_as(other), ((3, 4), (2, 6)), oracle=lambda x, other: x.reshape(2, 6)),
     Case("view_as", lambda x, other: x.view_as(other), ((), (1,)), oracle=lambda x, other: x.reshape(1), note="0-d"),
     Case("flatten", mg.flatten, ((2, 3, 4),), oracle=np.ravel),
@@ -31,10 +33,11 @@ VIEWS = [
     Case("unflatten", lambda x: x.unflatten(-1, (-1, 2)), ((2, 6),), oracle=lambda x: x.reshape(2, 3, 2), note="-1"),
     Case("unflatten", lambda x: x.unflatten(1, (3, 2)), ((0, 6),), oracle=lambda x: x.reshape(0, 3, 2), note="empty"),
     *(
-        Case("squeeze", lambda x, dim=None: x.squeeze() if dim is None else x.squeeze(dim), (shape,), params, note=f"{shape} {params}",
-             oracle=lambda x, want=want, **params: x.reshape(want))
+        Case("squeeze", lambda x, dim=None: x.squeeze() if dim is None else x.squeeze(dim), (shape,), params,
+             note=f"{shape} {params}", oracle=lambda x, want=want, **params: x.reshape(want))
         for shape, params, want in (
-            ((1, 3, 1), {}, (3,)), ((1, 3, 1), {"dim": 0}, (3, 1)), ((1, 3, 1), {"dim": -1}, (1, 3)), ((1, 3, 1), {"dim": 1}, (1, 3, 1)),
+            ((1, 3, 1), {}, (3,)), ((1, 3, 1), {"dim": 0}, (3, 1)), ((1, 3, 1), {"dim": -1}, (1, 3)),
+            ((1, 3, 1), {"dim": 1}, (1, 3, 1)),
             ((1, 3, 1), {"dim": (0, 2)}, (3,)), ((), {}, ()), ((1, 0), {}, (0,)),
         )
     ),
@@ -47,18 +50,23 @@ VIEWS = [
 
 AXES = [
     *(
-        Case("permute", lambda x, dims: x.permute(dims), (shape,), {"dims": dims}, oracle=lambda x, dims: x.transpose(dims),
+        Case("permute", lambda x, dims: x.permute(dims), (shape,), {"dims": dims},
+             oracle=lambda x, dims: x.transpose(dims),
              note=f"{shape} {dims}")
         for shape, dims in (((2, 3, 4), (2, 0, 1)), ((2, 3, 4), (0, -1, 1)), ((), ()), ((0, 3), (1, 0)))
     ),
     *(
-        Case("transpose", mg.transpose, (shape,), {"dim0": a, "dim1": b}, oracle=lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1),
+        Case("transpose", mg.transpose, (shape,), {"dim0": a, "dim1": b},
+             oracle=lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1),
              note=f"{shape} {a} {b}")
         for shape, a, b in (((2, 3, 4), 0, 2), ((2, 3, 4), -1, -2), ((2, 3), 1, 1), ((0, 3), 0, 1))
     ),
     Case("transpose", lambda x: x.transpose(0, -1), ((),), oracle=lambda x: x, note="0-d"),
     *(Case("t", mg.t, (shape,), oracle=np.transpose, note=f"{shape}") for shape in ((2, 3), (3,), (), (0, 2))),
-    *(Case("T", lambda x: x.T, (shape,), oracle=np.transpose, note=f"{shape}") for shape in ((2, 3), (2, 3, 4), (3,), (0, 2))),
+    *(
+        Case("T", lambda x: x.T, (shape,), oracle=np.transpose, note=f"{shape}")
+        for shape in ((2, 3), (2, 3, 4), (3,), (0, 2))
+    ),
     Case("mT", lambda x: x.mT, ((2, 3, 4),), oracle=lambda x: x.swapaxes(-1, -2)),
     *(
         Case("movedim", mg.movedim, ((2, 3, 4),), {"source": a, "destination": b}, note=f"{a} to {b}",
@@ -67,12 +75,14 @@ AXES = [
     ),
     Case("movedim", lambda x: x.movedim(0, 1), ((0, 3),), oracle=np.transpose, note="empty"),
     *(
-        Case("flip", lambda x, dims: mg.flip(x, dims), (shape,), {"dims": dims}, oracle=lambda x, dims: np.flip(x, dims),
+        Case("flip", lambda x, dims: mg.flip(x, dims), (shape,), {"dims": dims},
+             oracle=lambda x, dims: np.flip(x, dims),
              note=f"{shape} {dims}")
         for shape, dims in (((3, 4), (0,)), ((3, 4), (-1, 0)), ((0, 3), (0,)), ((3, 1), (1,)))
     ),
     *(
-        Case("roll", mg.roll, (shape,), params, oracle=lambda x, shifts, dims=None: np.roll(x, shifts, dims), note=f"{shape} {params}")
+        Case("roll", mg.roll, (shape,), params, oracle=lambda x, shifts, dims=None: np.roll(x, shifts, dims),
+             note=f"{shape} {params}")
         for shape, params in (
             ((3, 4), {"shifts": 2}), ((3, 4), {"shifts": -1, "dims": 0}), ((3, 4), {"shifts": (1, 5), "dims": (0, -1)}),
             ((0, 3), {"shifts": 1, "dims": 0}), ((3, 4), {"shifts": 9, "dims": 1}),
@@ -95,24 +105,31 @@ def wide(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 REPEATS = [
     *(
-        Case("expand", lambda x, shape: x.expand(*shape), (have,), {"shape": want}, oracle=wide, note=f"{have} to {want}")
+        Case("expand", lambda x, shape: x.expand(*shape), (have,), {"shape": want}, oracle=wide,
+             note=f"{have} to {want}")
         for have, want in (
             ((3, 1), (3, 4)), ((3, 1), (2, -1, 4)), ((), (2, 3)), ((1,), (0,)), ((1, 3), (1, 3)), ((0, 1), (0, 4)),
         )
     ),
     *(
-        Case("broadcast_to", lambda x, shape: mg.broadcast_to(x, shape), (have,), {"shape": want}, oracle=wide, note=f"{have} to {want}")
+        Case("broadcast_to", lambda x, shape: mg.broadcast_to(x, shape), (have,), {"shape": want}, oracle=wide,
+             note=f"{have} to {want}")
         for have, want in (((3, 1), (2, 3, 4)), ((), (2,)), ((0, 1), (0, 4)))
     ),
-    Case("expand_as", lambda x, other: x.expand_as(other), ((3, 1), (2, 3, 4)), oracle=lambda x, other: np.broadcast_to(x, other.shape)),
-    Case("expand_as", lambda x, other: x.expand_as(other), ((), (0, 2)), oracle=lambda x, o: np.broadcast_to(x, o.shape), note="empty"),
+    Case("expand_as", lambda x, other: x.expand_as(other), ((3, 1), (2, 3, 4)),
+         oracle=lambda x, other: np.broadcast_to(x, other.shape)),
+    Case("expand_as", lambda x, other: x.expand_as(other), ((), (0, 2)),
+         oracle=lambda x, o: np.broadcast_to(x, o.shape), note="empty"),
     *(
-        Case("repeat", lambda x, repeats: x.repeat(*repeats), (shape,), {"repeats": r}, oracle=lambda x, repeats: np.tile(x, repeats),
+        Case("repeat", lambda x, repeats: x.repeat(*repeats), (shape,), {"repeats": r},
+             oracle=lambda x, repeats: np.tile(x, repeats),
              note=f"{shape} by {r}")
-        for shape, r in (((3, 2), (2, 3)), ((3, 2), (2, 1, 2)), ((), (3,)), ((3,), (0,)), ((0, 2), (2, 2)), ((1, 2), (1, 1)))
+        for shape, r in (((3, 2), (2, 3)), ((3, 2), (2, 1, 2)), ((), (3,)), ((3,), (0,)), ((0, 2), (2, 2)),
+                         ((1, 2), (1, 1)))
     ),
     *(
-        Case("tile", lambda x, repeats: x.tile(repeats), (shape,), {"repeats": r}, oracle=lambda x, repeats: np.tile(x, repeats),
+        Case("tile", lambda x, repeats: x.tile(repeats), (shape,), {"repeats": r},
+             oracle=lambda x, repeats: np.tile(x, repeats),
              note=f"{shape} by {r}")
         for shape, r in (((3, 2), (2,)), ((3, 2), (2, 2)), ((3, 2), (2, 1, 2)), ((0, 2), (3,)), ((), (2,)))
     ),
@@ -124,8 +141,8 @@ REPEATS = [
             ((0, 3), {"repeats": 2, "dim": 0}), ((3,), {"repeats": 0}),
         )
     ),
-    Case("repeat_interleave", lambda x, n: x.repeat_interleave(n, dim=1), ((2, 3), values([2, 0, 1])), note="one a slice",
-         oracle=lambda x, n: np.repeat(x, n, 1)),
+    Case("repeat_interleave", lambda x, n: x.repeat_interleave(n, dim=1), ((2, 3), values([2, 0, 1])),
+         note="one a slice", oracle=lambda x, n: np.repeat(x, n, 1)),
 ]  # fmt: skip
 
 JOINS = [
@@ -133,27 +150,32 @@ JOINS = [
         Case("cat", lambda *xs, dim=0: mg.cat(xs, dim=dim), shapes, {"dim": dim}, note=f"{shapes} {dim}",
              oracle=lambda *xs, dim: np.concatenate(xs, dim))
         for shapes, dim in (
-            (((2, 3), (1, 3)), 0), (((2, 3), (2, 1), (2, 2)), 1), (((2, 3), (2, 3)), -2), (((3,),), 0), (((0, 3), (2, 3)), 0),
+            (((2, 3), (1, 3)), 0), (((2, 3), (2, 1), (2, 2)), 1), (((2, 3), (2, 3)), -2), (((3,),), 0),
+            (((0, 3), (2, 3)), 0),
             (((2, 0), (2, 0)), 1),
         )
     ),
-    Case("cat", lambda x: mg.cat([x, x, x * 2]), ((2, 3),), oracle=lambda x: np.concatenate([x, x, 2 * x]), note="one tensor twice"),
+    Case("cat", lambda x: mg.cat([x, x, x * 2]), ((2, 3),), oracle=lambda x: np.concatenate([x, x, 2 * x]),
+         note="one tensor twice"),
     Case("cat", lambda a, b: mg.cat([a, b]), ((0,), (2, 3)), oracle=lambda a, b: b, note="skips an empty vector"),
-    Case("cat", lambda a, b: mg.cat([a, b]), (integers(0, 3, (2,)), (3,)), oracle=lambda a, b: np.concatenate([a, b]), note="promotes"),
+    Case("cat", lambda a, b: mg.cat([a, b]), (integers(0, 3, (2,)), (3,)), oracle=lambda a, b: np.concatenate([a, b]),
+         note="promotes"),
     *(
         Case("stack", lambda *xs, dim=0: mg.stack(xs, dim=dim), shapes, {"dim": dim}, note=f"{shapes} {dim}",
              oracle=lambda *xs, dim: np.stack(xs, dim))
-        for shapes, dim in ((((2, 3), (2, 3)), 0), (((2, 3), (2, 3), (2, 3)), -1), (((), ()), 0), (((0, 2), (0, 2)), 1), (((3,),), 1))
+        for shapes, dim in ((((2, 3), (2, 3)), 0), (((2, 3), (2, 3), (2, 3)), -1), (((), ()), 0), (((0, 2), (0, 2)), 1),
+                            (((3,),), 1))
     ),
     *(
-        Case(name, lambda *xs, f=getattr(mg, name): f(xs), shapes, oracle=lambda *xs, f=getattr(np, name): f(xs), note=f"{shapes}")
+        Case(name, lambda *xs, name=name: getattr(mg, name)(xs), shapes, note=f"{shapes}",
+             oracle=lambda *xs, name=name: getattr(np, name)(xs))
         for name in ("hstack", "vstack", "dstack")
         for shapes in (((3,), (3,)), ((2, 3), (2, 3)), ((2, 3, 1), (2, 3, 1)), ((0, 2), (0, 2)))
     ),
     Case("hstack", lambda *xs: mg.hstack(xs), ((), (2,)), oracle=lambda *xs: np.hstack(xs), note="0-d"),
     *(
-        Case("meshgrid", lambda *xs, indexing: mg.meshgrid(*xs, indexing=indexing), shapes, {"indexing": how}, note=f"{shapes} {how}",
-             oracle=lambda *xs, indexing: tuple(np.meshgrid(*xs, indexing=indexing)))
+        Case("meshgrid", lambda *xs, indexing: mg.meshgrid(*xs, indexing=indexing), shapes, {"indexing": how},
+             note=f"{shapes} {how}", oracle=lambda *xs, indexing: tuple(np.meshgrid(*xs, indexing=indexing)))
         for shapes in (((3,), (4,)), ((2,), (3,), (4,)), ((0,), (2,)), ((3,),))
         for how in ("ij", "xy")
     ),
@@ -173,29 +195,36 @@ PIECES = [
              oracle=lambda x, n, dim: pieces(x, n, dim))
         for shape, n, dim in (((5, 2), 2, 0), ((2, 6), 3, -1), ((5, 2), [1, 4], 0), ((2, 3), [0, 3], 1), ((0, 3), 2, 1))
     ),
-    Case("split_with_sizes", lambda x: x.split_with_sizes([2, 1, 2], 1), ((2, 5),), oracle=lambda x: pieces(x, [2, 1, 2], 1)),
-    Case("split_with_sizes", lambda x: mg.split_with_sizes(x, [1, 0]), ((1,),), oracle=lambda x: (x, x[:0]), note="an empty one"),
+    Case("split_with_sizes", lambda x: x.split_with_sizes([2, 1, 2], 1), ((2, 5),),
+         oracle=lambda x: pieces(x, [2, 1, 2], 1)),
+    Case("split_with_sizes", lambda x: mg.split_with_sizes(x, [1, 0]), ((1,),), oracle=lambda x: (x, x[:0]),
+         note="an empty one"),
     *(
         Case("chunk", mg.chunk, (shape,), {"chunks": n, "dim": dim}, note=f"{shape} {n} {dim}",
              oracle=lambda x, chunks, dim: pieces(x, -(-x.shape[dim] // chunks), dim))
         for shape, n, dim in (((5, 2), 2, 0), ((2, 6), 3, -1), ((5, 2), 4, 0), ((2, 3), 7, 1), ((0, 3), 3, 1))
     ),
     *(
-        Case("unbind", mg.unbind, (shape,), {"dim": dim}, oracle=lambda x, dim: tuple(np.moveaxis(x, dim, 0)), note=f"{shape} {dim}")
+        Case("unbind", mg.unbind, (shape,), {"dim": dim}, oracle=lambda x, dim: tuple(np.moveaxis(x, dim, 0)),
+             note=f"{shape} {dim}")
         for shape, dim in (((3, 2), 0), ((3, 2), -1), ((2,), 0), ((3, 0), 0))
     ),
     *(
-        Case("narrow", mg.narrow, (shape,), {"dim": dim, "start": start, "length": n}, note=f"{shape} {dim} {start} {n}",
+        Case("narrow", mg.narrow, (shape,), {"dim": dim, "start": start, "length": n},
+             note=f"{shape} {dim} {start} {n}",
              oracle=lambda x, dim, start, length: np.moveaxis(np.moveaxis(x, dim, 0)[start:][:length], 0, dim))
-        for shape, dim, start, n in (((4, 3), 0, 1, 2), ((4, 3), -1, 0, 3), ((4, 3), 0, -2, 2), ((4, 3), 1, 3, 0), ((0, 3), 1, 1, 1))
+        for shape, dim, start, n in (((4, 3), 0, 1, 2), ((4, 3), -1, 0, 3), ((4, 3), 0, -2, 2), ((4, 3), 1, 3, 0),
+                                     ((0, 3), 1, 1, 1))
     ),
     *(
-        Case("select", mg.select, (shape,), {"dim": dim, "index": i}, oracle=lambda x, dim, index: np.take(x, index, dim),
+        Case("select", mg.select, (shape,), {"dim": dim, "index": i},
+             oracle=lambda x, dim, index: np.take(x, index, dim),
              note=f"{shape} {dim} {i}")
         for shape, dim, i in (((4, 3), 0, 1), ((4, 3), -1, -1), ((3,), 0, 2), ((0, 3), 1, 0))
     ),
     *(
-        Case("unfold", lambda x, dim, size, step: x.unfold(dim, size, step), (shape,), {"dim": dim, "size": size, "step": step},
+        Case("unfold", lambda x, dim, size, step: x.unfold(dim, size, step), (shape,),
+             {"dim": dim, "size": size, "step": step},
              oracle=lambda x, dim, size, step: np.moveaxis(
                  np.moveaxis(np.lib.stride_tricks.sliding_window_view(x, size, dim), dim, 0)[::step], 0, dim),
              note=f"{shape} {dim} {size} {step}")
@@ -209,11 +238,13 @@ PIECES = [
     ),
     Case("diagonal", mg.diagonal, ((0, 3),), oracle=np.diagonal, note="empty"),
     *(
-        Case("diag", mg.diag, (shape,), {"diagonal": k}, oracle=lambda x, diagonal: np.diag(x, diagonal), note=f"{shape} {k}")
+        Case("diag", mg.diag, (shape,), {"diagonal": k}, oracle=lambda x, diagonal: np.diag(x, diagonal),
+             note=f"{shape} {k}")
         for shape, k in (((3,), 0), ((3,), 2), ((3,), -1), ((3, 4), 0), ((3, 4), 1), ((0,), 0))
     ),
     Case("diag_embed", mg.diag_embed, ((2, 3),), oracle=lambda x: np.stack([np.diag(row) for row in x])),
-    Case("diag_embed", mg.diag_embed, ((2, 3),), {"offset": -1}, oracle=lambda x, offset: np.stack([np.diag(r, -1) for r in x]),
+    Case("diag_embed", mg.diag_embed, ((2, 3),), {"offset": -1},
+         oracle=lambda x, offset: np.stack([np.diag(r, -1) for r in x]),
          note="offset"),
     Case("diag_embed", mg.diag_embed, ((2, 3),), {"dim1": 0, "dim2": 2}, note="dims",
          oracle=lambda x, dim1, dim2: np.stack([np.diag(row) for row in x], 1)),

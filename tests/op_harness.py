@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from case import Case
+
 from minigrad import autograd, backend
 from minigrad.op import FusedOp, Op
 from minigrad.tensor import Tensor, from_raw
 
-# Central differences of step 1e-6 on numbers of size 1 are good to 1e-9: a rule off by a part in a thousand fails widely.
+# Central differences of step 1e-6 on numbers of size 1 are good to 1e-9: a rule off by a part in a thousand fails.
 TOLERANCE: dict[str, Any] = {"eps": 1e-6, "atol": 1e-6, "rtol": 1e-5, "directions": 2}
 
 
@@ -43,7 +43,7 @@ def tensors(case: Case, arrays: Sequence[np.ndarray], device: str = "cpu") -> li
 
 
 def call(case: Case, inputs: Sequence[Tensor], device: str = "cpu") -> list[Tensor]:
-    """The outputs of the case; raw arrays among its parameters go to the device, and take the floating dtype of the inputs."""
+    """The outputs of the case; raw arrays among its parameters take the device, and the floating dtype of the inputs."""
     floating = next((x.array.dtype for x in inputs if x.is_floating_point()), np.dtype("float64"))
     params = {name: _placed(value, device, floating) for name, value in case.params.items()}
     return flat(case.function(*inputs, **params))
@@ -61,20 +61,22 @@ def run(case: Case, arrays: Sequence[np.ndarray], device: str = "cpu") -> tuple[
     outputs = call(case, inputs, device)
     rng = np.random.default_rng(1)
     incoming = [rng.uniform(0.5, 1.5, tuple(y.shape)) for y in outputs]
-    live = [(y, u.astype(backend.to_host(y.array).dtype)) for y, u in zip(outputs, incoming, strict=True) if y.requires_grad]
+    pairs = zip(outputs, incoming, strict=True)
+    live = [(y, u.astype(y.array.dtype)) for y, u in pairs if y.requires_grad]
     for _, u in live:
         u.flags.writeable = False
     if live:
         autograd.backward([y for y, _ in live], [from_raw(backend.to_device(u, device)) for _, u in live])
-    gradients = [x.grad.array for x in inputs if x.grad is not None]
-    return [backend.to_host(y.array) for y in outputs], [backend.to_host(g) for g in gradients]
+    gradients = [x.grad for x in inputs if x.grad is not None]
+    assert all(y.device.type == device for y in (*outputs, *gradients))
+    return [backend.to_host(y.array) for y in outputs], [backend.to_host(g.array) for g in gradients]
 
 
 def assert_near(actual: Any, wanted: Any, tolerance: float) -> None:
     """Equal shapes; numbers within `tolerance` of the largest wanted one, nan and inf in the same places.
 
-    Where all wanted numbers are below 0.01 they are what is left of larger ones (inputs and incoming gradients are of size
-    1), and so is their error: 0.01 counts as the largest then.
+    Where all wanted numbers are below 0.01 they are what is left of larger ones (inputs and incoming gradients are of
+    size 1), and so is their error: 0.01 counts as the largest then.
     """
     assert actual.shape == wanted.shape, f"shape {actual.shape}, expected {wanted.shape}"
     if wanted.dtype.kind != "f":

@@ -29,8 +29,8 @@ def double(values) -> mg.Tensor:
 
 def is_equal(found: mg.Tensor, expected, tolerance: float = TOLERANCE) -> bool:
     """The same shape and, to the tolerance, the same numbers."""
-    expected = np.asarray(expected, dtype=np.float64)
-    return tuple(found.shape) == expected.shape and float(abs(found.detach().numpy() - expected).max()) <= tolerance
+    values, expected = found.detach().cpu().numpy(), np.asarray(expected, dtype=np.float64)
+    return values.shape == expected.shape and float(abs(values - expected).max()) <= tolerance
 
 
 # ---------------------------------------------------------------- 3-2-1: every number written out

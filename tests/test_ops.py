@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
-
-import minigrad as mg
 from case import Case
-from minigrad import gradcheck, gradgradcheck
-from minigrad.op import op
 from op_cases import BY_ID
 from op_harness import TOLERANCE, assert_near, call, drawn, expected, frozen_walk, run, tensors, with_gaps
+
+import minigrad as mg
+from minigrad import gradcheck, gradgradcheck
+from minigrad.op import op
 
 CONTIGUOUS_ONLY = {"view", "view_as"}  # they refuse most strides: see the test below
 

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-
-import minigrad as mg
 from case import Case
-from minigrad import autograd, ops
-from minigrad.kernels import common
-from minigrad.tensor import from_raw
 from op_cases import BY_ID
 from op_harness import assert_near, call, drawn, run, tensors
 from strict_cupy import StrictArray, as_cuda, to_device
+
+import minigrad as mg
+from minigrad import autograd, ops
+from minigrad.kernels import common
+from minigrad.tensor import from_raw
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,8 @@ def test_second_gradient_on_the_device(case: Case) -> None:
     if not outputs or not wanted:
         return
     options = {"create_graph": True, "allow_unused": True}
-    first = [g for g in autograd.grad([y.sum() for y in outputs], wanted, **options) if g is not None and g.requires_grad]
+    first = autograd.grad([y.sum() for y in outputs], wanted, **options)
+    first = [g for g in first if g is not None and g.requires_grad]
     assert all(type(g.array) is StrictArray for g in first)
     if first:
         for g in autograd.grad([g.sum() for g in first], wanted, allow_unused=True):

@@ -11,19 +11,39 @@ from minigrad.backend import array_module
 from minigrad.dtype import result_dtype
 from minigrad.kernels.common_nn import (
     add_rows as add_rows,
+)
+from minigrad.kernels.common_nn import (
     gelu as gelu,
+)
+from minigrad.kernels.common_nn import (
     gelu_grad as gelu_grad,
+)
+from minigrad.kernels.common_nn import (
     log_softmax as log_softmax,
+)
+from minigrad.kernels.common_nn import (
     log_softmax_backward as log_softmax_backward,
+)
+from minigrad.kernels.common_nn import (
     one_hot as one_hot,
+)
+from minigrad.kernels.common_nn import (
     sigmoid as sigmoid,
+)
+from minigrad.kernels.common_nn import (
     softmax as softmax,
+)
+from minigrad.kernels.common_nn import (
     softmax_backward as softmax_backward,
+)
+from minigrad.kernels.common_nn import (
     softplus as softplus,
+)
+from minigrad.kernels.common_nn import (
     take_rows as take_rows,
 )
 from minigrad.kernels.optim_reference import adam_update as adam_update
-from minigrad.kernels.special import erf as erf
+from minigrad.kernels.special import erf as _erf
 
 
 def supports(op_name: str, arrays: list) -> bool:
@@ -102,28 +122,32 @@ def tanh(x):
     return array_module(x).tanh(x)
 
 
+def erf(x):
+    return _erf(x.astype("float32")).astype(x.dtype) if is_half(x) else _erf(x)
+
+
 def abs(x):
     return array_module(x).abs(x)
 
 
 def sign(x):
-    return x if x.dtype.kind == "b" else array_module(x).sign(x)
+    return x.copy() if x.dtype.kind == "b" else array_module(x).sign(x)
 
 
 def floor(x):
-    return x if x.dtype.kind in "iub" else array_module(x).floor(x)
+    return x.copy() if x.dtype.kind in "iub" else array_module(x).floor(x)
 
 
 def ceil(x):
-    return x if x.dtype.kind in "iub" else array_module(x).ceil(x)
+    return x.copy() if x.dtype.kind in "iub" else array_module(x).ceil(x)
 
 
 def trunc(x):
-    return x if x.dtype.kind in "iub" else array_module(x).trunc(x)
+    return x.copy() if x.dtype.kind in "iub" else array_module(x).trunc(x)
 
 
 def round(x, decimals):
-    return x if x.dtype.kind in "iub" else array_module(x).round(x, decimals)
+    return x.copy() if x.dtype.kind in "iub" else array_module(x).round(x, decimals)
 
 
 def floor_divide(a, b):
@@ -296,7 +320,7 @@ def zeros(shape, dtype, like):
 
 
 def copy(x):
-    return x.copy(order="C")
+    return x.copy(order="C") if x.ndim else array_module(x).array(x)  # of a NumPy scalar: a 0-d array
 
 
 def ascontiguous(x):
@@ -306,6 +330,15 @@ def ascontiguous(x):
 def arange(n, like):
     """0 .. n - 1 as int64, beside the array `like`."""
     return array_module(like).arange(n)
+
+
+def diagonal(x, offset):
+    """The diagonal of the last two axes as one axis, on the same memory."""
+    x = x[..., max(-offset, 0) :, max(offset, 0) :]
+    *lead, rows, columns = x.shape
+    *steps, down, right = x.strides
+    strided = array_module(x).lib.stride_tricks.as_strided
+    return strided(x, shape=(*lead, min(rows, columns)), strides=(*steps, down + right))
 
 
 def broadcast_to(x, shape):

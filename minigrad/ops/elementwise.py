@@ -64,9 +64,22 @@ def div_vjp(dy, b, y, needs):
     return da if needs[0] else None, -da * y if needs[1] else None
 
 
+def _refuse_bools(name: str, *operands: Any) -> None:
+    """NotImplementedError (a RuntimeError) where all operands are bools: NumPy would give int8."""
+    if all(isinstance(x, bool) or (is_array(x) and x.dtype == "bool") for x in operands):
+        raise NotImplementedError(f"{name}: not implemented for 'Bool': convert the tensor with .long()")
+
+
+def _check_division(name: str, a: Any, b: Any) -> None:
+    _refuse_bools(name, a, b)
+    if not is_array(b) and b == 0 and not is_floating(a.dtype):
+        raise RuntimeError(f"ZeroDivisionError: {name} of integers by zero")
+
+
 @op(promotion="common")
 def floor_divide(a, b):
     """The largest integer not above a / b. No gradient."""
+    _check_division("floor_divide", a, b)
     return kernels_of(a if is_array(a) else b).floor_divide(a, b)
 
 
@@ -86,6 +99,7 @@ def divide(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
 @op(promotion="common")
 def remainder(a, b):
     """a - b floor(a / b): the sign of b, as Python's %. Gradient by b: -floor(a / b)."""
+    _check_division("remainder", a, b)
     return kernels_of(a if is_array(a) else b).remainder(a, b)
 
 
@@ -97,6 +111,7 @@ def remainder_vjp(dy, a, b, needs):
 @op(promotion="common")
 def fmod(a, b):
     """a - b trunc(a / b): the sign of a, as C's fmod."""
+    _check_division("fmod", a, b)
     return kernels_of(a if is_array(a) else b).fmod(a, b)
 
 
@@ -142,8 +157,10 @@ def lerp(start: Any, end: Any, weight: Any) -> Any:
 @op(promotion="common")
 def power(a, b):
     """a ** b. The gradient by a is 0 where b is 0; the gradient by b is 0 where a is 0 and b is not negative."""
-    if is_array(a) and not is_floating(a.dtype) and not is_array(b) and b < 0:
-        raise ValueError("Integers to negative integer powers are not allowed; convert to float first")
+    if not is_array(a) or not is_floating(a.dtype):
+        _refuse_bools("pow", a, b)
+        if is_array(a) and not is_array(b) and b < 0:
+            raise ValueError("Integers to negative integer powers are not allowed; convert to float first")
     return a**b
 
 
@@ -255,8 +272,8 @@ def rsqrt_vjp(dy, y):
 
 @op
 def square(x):
-    """x x."""
-    return x * x
+    """x x; of bools, integers."""
+    return x * x if x.dtype.kind != "b" else x.astype("int64")
 
 
 @square.vjp

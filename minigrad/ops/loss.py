@@ -34,9 +34,9 @@ def cross_entropy_reference(logits, *, target, ignore_index=-100, label_smoothin
 
 @fused(reference=cross_entropy_reference)
 def cross_entropy(logits, *, target, ignore_index=-100, label_smoothing=0.0):
-    """-sum_c q_c log softmax(x)_c for each row x of (N, C): q is one at the label, or (1 - e) there plus e / C
-    everywhere.
+    """-sum_c q_c log softmax(x)_c for each row x of (N, C), where q is one at the label.
 
+    A label smoothing of e makes that (1 - e) at the label, and e / C more everywhere. Source: arXiv:1512.00567.
     The gradient is softmax(x) - q. The kernel keeps the log-sum-exp of each row, not its probabilities.
     """
     loss, lse = kernels_of(logits).cross_entropy_fwd(logits, target, ignore_index, label_smoothing)
@@ -92,9 +92,7 @@ def huber_vjp(dy, x, delta):
 
 
 def poisson_nll(x: Any, target: Any, *, log_input: bool, full: bool, eps: float) -> Any:
-    """exp(x) - t x for x a log-rate, x - t log(x + eps) for a rate; `full` adds Stirling's formula for log(t!), t >
-    1.
-    """
+    """exp(x) - t x for a log-rate x, x - t log(x + eps) for a rate; `full` adds Stirling's log(t!) where t > 1."""
     loss = exp(x) - target * x if log_input else x - target * log(x + eps)
     if not full:
         return loss

@@ -80,20 +80,18 @@ def needs_floating(name: str, x: Any) -> Any:
 
 @op
 def linear(x, weight, bias):
-    """y = x W^T + b: (..., in), (out, in), (out,) or None -> (..., out). The leading axes are folded into one
-    product.
-    """
+    """y = x W^T + b: (..., in), (out, in), (out,) or None -> (..., out), one product for all leading axes together."""
     columns, width = x.shape[-1], weight.shape[0]
     if columns != weight.shape[1]:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({numel(x.shape[:-1])}x{columns} and "
-            f"{weight.shape[1]}x{width}): "
-            f"linear takes x of shape (..., in) and a weight (out, in), got {tuple(x.shape)} and {tuple(weight.shape)}"
+            f"{weight.shape[1]}x{width}): linear takes x of shape (..., in) and a weight (out, in), got "
+            f"{tuple(x.shape)} and {tuple(weight.shape)}"
         )
     if x.dtype != weight.dtype:
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {of(x.dtype)} != {of(weight.dtype)} (linear's x and "
-            f"weight); convert one with .to()"
+            "weight); convert one with .to()"
         )
     y = kernels_of(x).matmul(x.reshape((numel(x.shape[:-1]), columns)), weight.swapaxes(0, 1))
     if bias is not None:
@@ -172,8 +170,9 @@ def one_hot(ids, *, classes):
 
 @op
 def dropout(x, *, mask):
-    """x mask, with a raw mask of 0 and 1 / (1 - p) drawn outside: an op is a pure function. Source: JMLR 15 (2014)
-    1929.
+    """x mask, with a raw mask of 0 and 1 / (1 - p) that is drawn outside: an op is a pure function of its arguments.
+
+    Source: JMLR 15 (2014) 1929.
     """
     return mul(x, mask)
 
@@ -185,34 +184,34 @@ def dropout_vjp(dy, mask):
 
 # ---------------------------------------------------------------- layer norm, from the formula to the check
 #
-# 1. The formula (arXiv:1607.06450). Each row x of n entries is centred, brought to variance one, then scaled and
-# shifted:
+# 1. The formula (arXiv:1607.06450). Each row x of n entries is centred, brought to variance one, scaled and shifted:
 #
 #        m = mean(x)     r = 1 / sqrt(mean((x - m)^2) + eps)     h = (x - m) r     y = h w + b
 #
 #    The variance divides by n, not n - 1; eps keeps r finite where a row is constant.
 #
 # 2. The gradient. With dy the gradient of y, those of w and b are sums over all rows: dw = sum(dy h), db = sum(dy).
-#    The gradient of h is g = dy w. For x, move one entry x_j and watch m, r and h move:
+#    The gradient of h is g = dy w. For x, move one entry x_j and watch m, r and h move. The variance moves by
+#    2 (x_j - m) / n; that m moves too does not count, as the entries' distances from m sum to zero.
 #
-#        dm/dx_j = 1/n
-#        dr/dx_j = -r^3 (x_j - m) / n = -r^2 h_j / n            (mean((x - m)^2) moves by 2 (x_j - m) / n, m's part is
-# 0)        dh_i/dx_j = r ([i = j] - 1/n) + (x_i - m) dr/dx_j = r ([i = j] - 1/n - h_i h_j / n)
+#        dm/dx_j   = 1 / n
+#        dr/dx_j   = -r^3 / 2 * 2 (x_j - m) / n  =  -r^2 h_j / n
+#        dh_i/dx_j = r ([i = j] - 1/n) + (x_i - m) dr/dx_j  =  r ([i = j] - 1/n - h_i h_j / n)
 #
 #    and summing g_i dh_i/dx_j over i gives the whole rule:
 #
 #        dx_j = r (g_j - mean(g) - h_j mean(g h))
 #
-#    Read it as a projection: what would shift the row (its mean) and what would stretch it (its part along h) is taken
-#    out of g, because y does not see either.
+#    Read it as a projection: what would shift the row (its mean) and what would stretch it (its part along h) is
+#    taken out of g, because y does not see either.
 #
-# 3. The kernel (`layer_norm_fwd`, `layer_norm_bwd`). Written in array code, steps 1 and 2 pass over memory some ten
-# times.    A kernel does a row while it lies in the cache: one pass for m, one for r, one for y. It hands back m and r,
-# one    number a row each, so that the backward computes h = (x - m) r anew instead of keeping an array of x's size.
+# 3. The kernel (`layer_norm_fwd`, `layer_norm_bwd`). In array code, steps 1 and 2 pass over memory some ten times. A
+#    kernel does a row while it lies in the cache: one pass for m, one for r, one for y. It hands back m and r, two
+#    numbers a row, so that the backward computes h = (x - m) r anew instead of keeping an array of x's size.
 #
-# 4. The check. `layer_norm_reference` is step 1 in ordinary ops: its gradient, of any order, comes from their rules and
-#    knows nothing of step 2. The tests hold the kernel's y, dx, dw and db against it run in float64, and it against
-# finite    differences; where no kernel fits (float64, no Numba) it runs in the kernel's place.
+# 4. The check. `layer_norm_reference` is step 1 in ordinary ops: its gradient, of any order, comes from their rules
+#    and knows nothing of step 2. The tests hold the kernel's y, dx, dw and db against it run in float64, and it
+#    against finite differences; where no kernel fits (float64, no Numba) it runs in the kernel's place.
 
 
 def layer_norm_reference(x, weight, bias, *, eps=1e-5):
@@ -244,9 +243,7 @@ def rms_norm_reference(x, weight, *, eps):
 
 @fused(reference=rms_norm_reference)
 def rms_norm(x, weight, *, eps):
-    """x / sqrt(mean(x^2) + eps) weight over the last axis: layer norm without the centring. Source:
-    arXiv:1910.07467.
-    """
+    """x / sqrt(mean(x^2) + eps) weight over the last axis: layer norm less the centring. Source: arXiv:1910.07467."""
     y, rstd = kernels_of(x).rms_norm_fwd(x, weight, eps)
     return y, (rstd,)
 

@@ -48,7 +48,7 @@ def sum_vjp(dy, x_shape, axis):
 def mean(x, *, axis, keepdims):
     """The sum divided by the count; nan over nothing."""
     if not is_floating(x.dtype):
-        raise TypeError(
+        raise RuntimeError(
             f"could not infer output dtype: mean takes floating-point tensors, got {dtypes.of(x.dtype)}; use x.float().mean()"
         )
     total = kernels_of(x).sum(x, axis, keepdims)
@@ -67,7 +67,7 @@ def mean_vjp(dy, x_shape, axis):
 def var(x, *, axis, correction, keepdims):
     """sum((x - mean)^2) / (n - correction): correction 1 is the unbiased estimate; nan where n <= correction."""
     if not is_floating(x.dtype):
-        raise TypeError(f"var takes floating-point tensors, got {dtypes.of(x.dtype)}; use x.float().var()")
+        raise RuntimeError(f"var takes floating-point tensors, got {dtypes.of(x.dtype)}; use x.float().var()")
     count = _count(x.shape, axis)
     wide = x.astype("float32") if x.dtype.itemsize == 2 else x
     centred = wide - (kernels_of(x).sum(wide, axis, True) / count if count else 0)
@@ -273,14 +273,16 @@ def median(x: Tensor, dim: int | None, keepdim: bool) -> Any:
 
 @op
 def all(x, *, axis, keepdims):
-    """True where every entry is nonzero."""
-    return kernels_of(x).all(x, axis, keepdims)
+    """True where every entry is nonzero; for uint8, the old type of masks, a uint8."""
+    y = kernels_of(x).all(x, axis, keepdims)
+    return y.astype("uint8") if x.dtype == "uint8" else y
 
 
 @op
 def any(x, *, axis, keepdims):
-    """True where some entry is nonzero."""
-    return kernels_of(x).any(x, axis, keepdims)
+    """True where some entry is nonzero; for uint8, the old type of masks, a uint8."""
+    y = kernels_of(x).any(x, axis, keepdims)
+    return y.astype("uint8") if x.dtype == "uint8" else y
 
 
 def unique(x: Tensor, return_inverse: bool, return_counts: bool, dim: int | None) -> Any:
@@ -304,9 +306,10 @@ def bincount(x, weights, *, minlength):
 def logsumexp(x, *, axis, keepdims):
     """log(sum(exp(x))), shifted by the largest entry so that nothing overflows."""
     k = kernels_of(x)
-    largest = k.amax(x, axis, True)
+    wide = x.astype("float32") if x.dtype.itemsize == 2 else x
+    largest = k.amax(wide, axis, True)
     shift = k.where(k.isfinite(largest), largest, 0.0)
-    total = k.log(k.sum(k.exp(x - shift), axis, True)) + shift
+    total = (k.log(k.sum(k.exp(wide - shift), axis, True)) + shift).astype(x.dtype)
     return total if keepdims else total.reshape(_dropped(x.shape, axis))
 
 

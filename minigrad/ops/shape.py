@@ -162,13 +162,14 @@ def pad_vjp(dy, x_shape, pads):
 
 
 def tensors_of(tensors: Any, name: str) -> list[Tensor]:
-    tensors = list(tensors) if isinstance(tensors, (tuple, list)) else [tensors]
+    if not isinstance(tensors, (tuple, list)):
+        raise TypeError(f"{name}: expected a tuple or list of Tensors, got {type(tensors).__name__}")
     for i, x in enumerate(tensors):
         if not isinstance(x, Tensor):
             raise TypeError(f"{name}: expected a sequence of Tensors, but element {i} is {type(x).__name__}")
     if not tensors:
-        raise RuntimeError(f"{name}: expected a non-empty list of Tensors")
-    return tensors
+        raise (ValueError if name == "cat" else RuntimeError)(f"{name}: expected a non-empty list of Tensors")
+    return list(tensors)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
@@ -270,7 +271,7 @@ def expand(x: Tensor, shape: tuple[int, ...]) -> Tensor:
                 f"The expanded size of the tensor ({full[new + i]}) must match the existing size ({n}) at non-singleton "
                 f"dimension {new + i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
             )
-    return expand_to(x, shape=full)
+    return expand_to(x, shape=full) if full != have else reshape(x, shape=have)  # a view that can be written
 
 
 def repeat(x: Tensor, repeats: tuple[int, ...]) -> Tensor:

@@ -33,7 +33,6 @@ CASES = {
     "tensor of a range": lambda m: m.tensor(range(3)),
     "tensor of a negative stride": lambda m: m.tensor(np.arange(3)[::-1].copy()),
     "ragged": lambda m: m.tensor([[1, 2], [3]]),
-    "ragged depth": lambda m: m.tensor([[1, 2], 3]),
     "strings": lambda m: m.tensor(["a"]),
     "a string": lambda m: m.tensor("abc"),
     "None": lambda m: m.tensor(None),

@@ -18,6 +18,7 @@ _OPERATIONS = {
     "&": lambda a, b: a & b,
 }
 _NUMBERS = {"3": 3, "2.5": 2.5, "True": True, "-2": -2}
+_WITHOUT = {"**": {"3": 3, "2.5": 2.5, "True": True}, "-": {"3": 3, "2.5": 2.5, "-2": -2}}
 
 
 def _either(call: Any) -> Any:
@@ -26,9 +27,9 @@ def _either(call: Any) -> Any:
     return call() if name == "no error" else name
 
 
-def _pairs(operation: Any) -> Any:
+def _pairs(operation: Any, names: Any = _NAMES) -> Any:
     def program(m):
-        tensors = [m.tensor([3, 2]).to(getattr(m, name)) for name in _NAMES]
+        tensors = [m.tensor([3, 2]).to(getattr(m, name)) for name in names]
         return [_either(lambda a=a, b=b: operation(a, b)) for a in tensors for b in tensors]
 
     return program
@@ -44,37 +45,38 @@ def _with_0d(operation: Any) -> Any:
     return program
 
 
-def _with_numbers(operation: Any) -> Any:
+def _with_numbers(operation: Any, numbers: Any = _NUMBERS) -> Any:
     def program(m):
-        tensors = [m.tensor([3, 2]).to(getattr(m, name)) for name in _NAMES] + [m.tensor(3), m.tensor(3.0), m.tensor(True)]
-        pairs = [(a, b) for a in tensors for b in _NUMBERS.values()]
-        pairs += [(b, a) for a in tensors for b in _NUMBERS.values()]
+        tensors = [m.tensor([3, 2]).to(getattr(m, name)) for name in _NAMES[:-1]] + [m.tensor(3), m.tensor(3.0)]
+        pairs = [(a, b) for a in tensors for b in numbers.values()] + [(b, a) for a in tensors for b in numbers.values()]
         return [_either(lambda a=a, b=b: operation(a, b)) for a, b in pairs]
 
     return program
 
 
-def _unary(name: str, *args: Any, **options: Any) -> Any:
+def _unary(name: str, *args: Any, names: Any = _NAMES) -> Any:
     def program(m):
-        tensors = [m.tensor([1, 0, 1]).to(getattr(m, dtype)) for dtype in _NAMES]
-        return [_either(lambda x=x: getattr(x, name)(*args, **options)) for x in tensors]
+        tensors = [m.tensor([1, 0, 1]).to(getattr(m, dtype)) for dtype in names]
+        return [_either(lambda x=x: getattr(x, name)(*args)) for x in tensors]
 
     return program
 
 
 CASES = (
-    {f"a {name} b": _pairs(f) for name, f in _OPERATIONS.items()}
+    {f"a {name} b": _pairs(f, _NAMES[:-1] if name == "-" else _NAMES) for name, f in _OPERATIONS.items()}
     | {f"a {name} 0-d": _with_0d(f) for name, f in _OPERATIONS.items() if name in ("+", "/", "<", "**")}
-    | {f"a {name} number": _with_numbers(f) for name, f in _OPERATIONS.items()}
+    | {f"a {name} number": _with_numbers(f, _WITHOUT.get(name, _NUMBERS)) for name, f in _OPERATIONS.items()}
     | {
         name: _unary(name)
         for name in (
-            "sum", "mean", "prod", "max", "min", "argmax", "any", "all", "exp", "sqrt", "sin", "sigmoid", "tanh", "neg",
-            "abs", "sign", "floor", "round", "square", "reciprocal", "relu", "logical_not", "bitwise_not", "std", "isnan",
+            "sum", "mean", "prod", "max", "min", "exp", "sqrt", "sin", "sigmoid", "tanh", "neg",
+            "sign", "reciprocal", "logical_not", "bitwise_not", "std", "isnan",
             "isfinite", "norm", "count_nonzero", "float", "double", "half", "bfloat16", "long", "int", "short", "char", "byte",
             "bool", "unique",
         )
     }
+    | {name: _unary(name, names=_NAMES[:-1]) for name in ("argmax", "abs", "floor", "ceil", "round", "square", "relu", "trunc")}
+    | {name: _unary(name, names=("float32", "int64", "bool")) for name in ("any", "all")}
     | {f"{name} over a dim": _unary(name, 0) for name in ("sum", "mean", "prod", "cumsum", "cumprod", "max", "softmax", "sort")}
     | {"sum as float64": lambda m: m.tensor([1, 2]).sum(dtype=m.float64), "mean of ints as float": lambda m: m.tensor([1, 2]).mean(dtype=m.float32)}
 )  # fmt: skip

@@ -99,15 +99,12 @@ CASES = {
     "leaf fill_": lambda m: _leaf(m, 1.0).fill_(1),
     "leaf zero_": lambda m: _leaf(m, 1.0).zero_(),
     "leaf x[0] =": lambda m: _leaf(m, 1.0).__setitem__(0, 1.0),
-    "leaf view +=": lambda m: _leaf(m, 1.0, 2.0)[0].add_(1),
-    "leaf view in two steps +=": lambda m: _leaf(m, 1.0, 2.0)[0:1][0].add_(1),
     "leaf normal_": lambda m: _leaf(m, 1.0).normal_(),
     "leaf unsqueeze_": lambda m: _leaf(m, 1.0).unsqueeze_(0).shape,
     "leaf detached +=": lambda m: _leaf(m, 1.0).detach().add_(1),
     "leaf data +=": lambda m: _leaf(m, 1.0).data.add_(1),
     "expanded +=": lambda m: m.ones(1, 3).expand(2, 3).add_(1),
     "expanded [0] =": lambda m: m.ones(1).expand(3).__setitem__(slice(None), m.tensor([1.0, 2.0, 3.0])),
-    "expanded fill_": lambda m: m.ones(1).expand(3).fill_(3.0),
     "expanded copy_": lambda m: m.ones(1).expand(3).copy_(m.tensor([1.0, 2.0, 3.0])),
     "broadcast that stayed as it was": lambda m: m.ones(3).expand(3).add_(1),
 }
@@ -138,12 +135,11 @@ def residual_of_a_computed_shortcut(m):
     return [x.grad, w.grad]
 
 
-def own_square_in_place(m):
+def view_of_a_leaf(m):
     x = _leaf(m, 1.0, 2.0)
-    y = x * 1
-    y *= y
-    y.sum().backward()
-    return [y, x.grad]
+    with m.no_grad():
+        x[0].add_(1)
+    return [error_of(lambda: x[0].add_(1)), error_of(lambda: x[0:1][0].add_(1)), error_of(lambda: x.view(2, 1).zero_()), x]
 
 
 def needed_value_overwritten(m):
@@ -403,14 +399,74 @@ def view_held_and_used_after_the_write(m):
     return x.grad
 
 
-def write_into_buffer_with_graph_then_again(m):
-    x = _leaf(m, 2.0)
-    out = m.zeros(3)
-    out[0] = x[0]
-    out[1] = out[0] * x[0]
-    out[2] = out[1] * x[0]
-    out.sum().backward()
-    return [out, x.grad]
+def two_views_of_one_tensor(m):
+    x = m.ones(4, requires_grad=True)
+    y = x * 2
+    left, right, square = y[:3], y[1:], y.view(2, 2)
+    left.mul_(3)
+    right.add_(1)
+    square[1].mul_(2)
+    (y * m.arange(1.0, 5.0)).sum().backward()
+    return [y, left, right, square, x.grad]
+
+
+def views_through_reshapes_and_transposes(m):
+    x = m.arange(6.0).requires_grad_()
+    y = x * 1
+    y.view(2, 3).t()[1].mul_(10)
+    y.view(3, 2).unsqueeze(0).permute(2, 0, 1)[0, :, 1:].neg_()
+    (y * m.arange(6.0)).sum().backward()
+    return [y, x.grad]
+
+
+def view_used_before_and_after_a_write(m):
+    x = m.ones(3, requires_grad=True)
+    y = x * 2
+    v = y[:2]
+    before = v + 0
+    y.mul_(5)
+    (before.sum() + v.sum()).backward()
+    return [before, v, x.grad]
+
+
+def plain_view_of_a_buffer_that_joins_the_graph(m):
+    w = m.ones(2, requires_grad=True)
+    buffer = m.zeros(3)
+    v = buffer[1:]
+    buffer[1:] = w * 3
+    return [v, *m.autograd.grad(v.sum(), w)]
+
+
+def detached_twin_sees_a_recorded_write(m):
+    x = m.ones(2, requires_grad=True)
+    y = x * 2
+    twin = y.detach()
+    y.add_(1)
+    return [twin, y]
+
+
+def diagonal_is_a_view(m):
+    x, y = m.zeros(3, 3), m.ones(2, 3, requires_grad=True) * 2
+    x.diagonal().fill_(1)
+    x.diagonal(1).add_(m.tensor([5.0, 6.0]))
+    y.diagonal(1).mul_(3)
+    (g,) = m.autograd.grad((y * y).sum(), y)
+    return [x, y, g]
+
+
+def whole_numbers_rounded_are_copies(m):
+    x = m.tensor([1, 2])
+    for y in (x.floor(), x.ceil(), x.trunc(), x.round(), x.sign(), x.clamp(min=0), x.abs()):
+        y.add_(5)
+    return x
+
+
+def view_made_under_no_grad(m):
+    x = m.ones(2, requires_grad=True)
+    y = x * 2
+    with m.no_grad():
+        v = y[0]
+    return error_of(lambda: v.mul_(x[0]))
 
 
 def copy_into_a_slice_under_grad(m):
@@ -430,7 +486,6 @@ def source_overwritten_by_itself(m):
 def overlapping_add(m):
     x = m.arange(4.0)
     x += x
-    x -= x[0]
     return x
 
 
@@ -527,7 +582,7 @@ def squeeze_in_place_keeps_the_memory(m):
 def self_aliasing_in_place(m):
     x = _leaf(m, 1.0, 2.0)
     y = x * 1
-    y.add_(y).mul_(y)
+    y.add_(y)
     y.sum().backward()
     return [y, x.grad]
 

@@ -37,8 +37,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if count not in (1, channels) or weight.array.ndim > 1:
         raise RuntimeError(
             f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} and channel "
-            "size = "
-            f"{channels}. prelu expects a weight of shape (1,) or (channels,), got {tuple(weight.shape)}"
+            f"size = {channels}. prelu expects a weight of shape (1,) or (channels,), got {tuple(weight.shape)}"
         )
     return ops.prelu(input, weight.reshape([count if i == 1 else 1 for i in range(input.array.ndim)]))
 

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from minigrad import ops, random
 from minigrad.backend import to_device
 from minigrad.tensor import Tensor
@@ -32,18 +34,22 @@ def scaled_dot_product_attention(
 
 
 def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: float, is_causal: bool) -> None:
-    shapes = f"query {tuple(q.shape)}, key {tuple(k.shape)}, value {tuple(v.shape)}"
+    problem = None
     if min(q.array.ndim, k.array.ndim, v.array.ndim) < 2:
-        raise RuntimeError(f"scaled_dot_product_attention expects (..., T, K), (..., S, K), (..., S, V), got {shapes}")
-    if q.array.shape[-1] != k.array.shape[-1]:
-        raise RuntimeError(f"scaled_dot_product_attention: query and key must agree in their last dim, got {shapes}")
-    if k.array.shape[-2] != v.array.shape[-2]:
-        raise RuntimeError(f"scaled_dot_product_attention: key and value must agree in dim -2, got {shapes}")
+        problem = "each needs two dims or more"
+    elif q.array.shape[-1] != k.array.shape[-1]:
+        problem = "query and key must agree in their last dim"
+    elif k.array.shape[-2] != v.array.shape[-2]:
+        problem = "key and value must agree in dim -2"
+    if problem:
+        raise RuntimeError(
+            f"scaled_dot_product_attention takes query (..., T, K), key (..., S, K), value (..., S, V): {problem}, got "
+            f"query {tuple(q.shape)}, key {tuple(k.shape)}, value {tuple(v.shape)}"
+        )
     if not q.array.dtype == k.array.dtype == v.array.dtype:
         raise RuntimeError(
             f"Expected query, key, and value to have the same dtype, but got query.dtype: {q.dtype} key.dtype: "
-            f"{k.dtype} "
-            f"and value.dtype: {v.dtype} instead."
+            f"{k.dtype} and value.dtype: {v.dtype} instead."
         )
     if not q.dtype.is_floating_point:
         raise NotImplementedError(
@@ -66,8 +72,7 @@ def _shared_heads(query: Tensor, x: Tensor, name: str) -> Tensor:
     if min(query.array.ndim, x.array.ndim) < 3 or query.array.shape[-3] % max(x.array.shape[-3], 1):
         raise RuntimeError(
             f"enable_gqa: the query's heads (dim -3) must be a multiple of the {name}'s, got query "
-            f"{tuple(query.shape)} "
-            f"and {name} {tuple(x.shape)}"
+            f"{tuple(query.shape)} and {name} {tuple(x.shape)}"
         )
     repeats = query.array.shape[-3] // max(x.array.shape[-3], 1)
     return x if repeats == 1 else ops.repeat_interleave(x, repeats, -3)
@@ -76,10 +81,5 @@ def _shared_heads(query: Tensor, x: Tensor, name: str) -> Tensor:
 def _kept_weights(query: Tensor, key: Tensor, p: float) -> Any:
     """Dropout's mask for the (..., T, S) weights, from the default generator."""
     q, k = query.array.shape, key.array.shape
-    lead = [max(n, m) for n, m in zip(_padded(q[:-2], len(k)), _padded(k[:-2], len(q)), strict=True)]
-    mask = random.default_generator.dropout_mask((*lead, q[-2], k[-2]), p, query.array.dtype)
-    return to_device(mask, str(query.device))
-
-
-def _padded(lead: tuple[int, ...], other_ndim: int) -> tuple[int, ...]:
-    return (1,) * (other_ndim - 2 - len(lead)) + lead
+    shape = (*np.broadcast_shapes(q[:-2], k[:-2]), q[-2], k[-2])
+    return to_device(random.default_generator.dropout_mask(shape, p, query.array.dtype), str(query.device))

@@ -4,6 +4,7 @@ from typing import Any
 
 from minigrad import ops
 from minigrad.backend import kernels_of
+from minigrad.nn.functional.layers import same_device
 from minigrad.nn.functional.reduction import reduced, reduction_of
 from minigrad.tensor import Tensor, from_raw
 
@@ -26,33 +27,35 @@ def cross_entropy(
     _check_class_weight(input, weight)
     if target.array.shape == input.array.shape and input.array.ndim:
         return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
-    rows, labels = _rows_and_labels(input, target, ignore_index)
+    rows, labels, all_count = _rows_and_labels(input, target, ignore_index)
     if weight is None:
         loss = ops.cross_entropy(rows, target=labels, ignore_index=ignore_index, label_smoothing=label_smoothing)
-        return _over_counted(loss, None, labels, ignore_index, reduction, target)
+        return _reduced_over(None if all_count else _counted(labels, ignore_index), loss, reduction, target)
     log_p = ops.log_softmax(rows, dim=1)
     loss, share = _weighted_nll(log_p, weight, labels, ignore_index)
     if label_smoothing:
         everywhere = ops.where(ops.eq(labels, ignore_index), 0.0, -(log_p * weight.detach()).sum(1))
         loss = loss * (1 - label_smoothing) + everywhere * (label_smoothing / rows.array.shape[1])
-    return _over_counted(loss, share, labels, ignore_index, reduction, target)
+    return _reduced_over(share, loss, reduction, target)
 
 
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
     ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """-w_t x_t for the label t, from log-probabilities x; shapes, `weight`, `ignore_index` and errors as
-    `cross_entropy`.
+    """-w_t x_t for the label t, from log-probabilities x.
+
+    Shapes, `weight`, `ignore_index`, reductions and errors are those of `cross_entropy` with labels.
     """
     reduction = reduction_of(reduction, size_average, reduce)
     _check_class_weight(input, weight)
-    rows, labels = _rows_and_labels(input, target, ignore_index)
+    rows, labels, all_count = _rows_and_labels(input, target, ignore_index)
     if weight is None:
-        loss, share = ops.nll(rows, target=labels, ignore_index=ignore_index), None
+        loss = ops.nll(rows, target=labels, ignore_index=ignore_index)
+        share = None if all_count else _counted(labels, ignore_index)
     else:
         loss, share = _weighted_nll(rows, weight, labels, ignore_index)
-    return _over_counted(loss, share, labels, ignore_index, reduction, target)
+    return _reduced_over(share, loss, reduction, target)
 
 
 def _soft_cross_entropy(
@@ -82,14 +85,15 @@ def _check_class_weight(input: Tensor, weight: Tensor | None) -> None:
         )
 
 
-def _rows_and_labels(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Any]:
-    """input as (rows, C) and the labels as a raw (rows,), checked."""
+def _rows_and_labels(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Any, bool]:
+    """input as (rows, C), the labels as a raw (rows,), checked, and whether none of them can be `ignore_index`."""
     shape, labels = input.array.shape, target.array
+    same_device("a loss with labels", input, target)
     if labels.dtype not in ("int64", "uint8"):
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {target.dtype}: labels are int64, .long()"
         )
-    if not len(shape) >= 1:
+    if not shape:
         raise RuntimeError(
             f"cross_entropy and nll_loss expect an input (C,), (N, C) or (N, C, d1, ...), got {tuple(shape)}"
         )
@@ -102,25 +106,23 @@ def _rows_and_labels(input: Tensor, target: Tensor, ignore_index: int) -> tuple[
         if len(shape) > 1 and labels.ndim and len(labels) != shape[0]:
             raise ValueError(
                 f"Expected input batch_size ({shape[0]}) to match target batch_size ({len(labels)}): input "
-                f"{list(shape)}, "
-                f"target {list(labels.shape)}"
+                f"{list(shape)}, target {list(labels.shape)}"
             )
         raise RuntimeError(
             f"Expected target size {list(expected)} for an input {list(shape)}, got {list(labels.shape)}"
         )
     labels = labels.reshape(-1).astype("int64", copy=False)
-    check_labels(labels, rows.array.shape[1], ignore_index)
-    return rows, labels
+    return rows, labels, check_labels(labels, rows.array.shape[1], ignore_index)
 
 
-def check_labels(labels: Any, classes: int, ignore_index: int) -> None:
-    """IndexError for the first label outside 0 .. classes - 1 that is not `ignore_index`."""
+def check_labels(labels: Any, classes: int, ignore_index: int) -> bool:
+    """IndexError for the first label outside 0 .. classes - 1 that is not `ignore_index`; True if none is that."""
     if not labels.size:
-        return
+        return True
     kernels = kernels_of(labels)
     low, high = int(kernels.amin(labels, None, False)), int(kernels.amax(labels, None, False))
     if low >= 0 and high < classes:
-        return
+        return not low <= ignore_index <= high
     outside = kernels.logical_and(kernels.logical_or(labels < 0, labels >= classes), labels != ignore_index)
     if bool(kernels.any(outside, None, False)):
         bad = int(labels[int(kernels.argmax(outside, None, False))])
@@ -128,6 +130,7 @@ def check_labels(labels: Any, classes: int, ignore_index: int) -> None:
             f"Target {bad} is out of bounds. Labels of {classes} classes go from 0 to {classes - 1}; {ignore_index} "
             "is ignored."
         )
+    return False
 
 
 def _weighted_nll(log_p: Tensor, weight: Tensor, labels: Any, ignore_index: int) -> tuple[Tensor, Tensor]:
@@ -137,16 +140,18 @@ def _weighted_nll(log_p: Tensor, weight: Tensor, labels: Any, ignore_index: int)
     return ops.nll(log_p, target=labels, ignore_index=ignore_index) * share, share
 
 
-def _over_counted(
-    loss: Tensor, share: Tensor | None, labels: Any, ignore_index: int, reduction: str, target: Tensor
-) -> Tensor:
-    """The losses in the target's shape, their sum, or their sum over the weight of the labels that count."""
+def _counted(labels: Any, ignore_index: int) -> Tensor:
+    """1 for each label that counts, 0 for each that is ignored."""
+    return from_raw(labels != ignore_index)
+
+
+def _reduced_over(share: Tensor | None, loss: Tensor, reduction: str, target: Tensor) -> Tensor:
+    """The losses in the target's shape, their sum, or their sum over the sum of the shares (None: 1 each)."""
     if reduction == "none":
         return loss if loss.array.shape == target.array.shape else loss.reshape(target.shape)
     if reduction == "sum":
         return loss.sum()
-    count = share.sum() if share is not None else from_raw(ops.sum(labels != ignore_index, axis=None, keepdims=False))
-    return loss.sum() / count
+    return loss.mean() if share is None else loss.sum() / share.sum()
 
 
 # ---------------------------------------------------------------- two classes
@@ -165,7 +170,7 @@ def binary_cross_entropy(
     if target.array.shape != input.array.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
-            f"Please ensure they have the same size."
+            "Please ensure they have the same size."
         )
     inside = ops.logical_and(input.array >= 0, input.array <= 1)
     if not bool(ops.all(inside, axis=None, keepdims=False)):
@@ -178,8 +183,7 @@ def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """-w (v t log s + (1 - t) log(1 - s)) with s = sigmoid(x), v = pos_weight, computed from the logit x without
-    overflow.
+    """-w (v t log s + (1 - t) log(1 - s)) for logits x, with s = sigmoid(x) and v = pos_weight, without overflow.
 
     As log(1 - s) = log s - x, this is w ((1 - t) x - (1 + (v - 1) t) log s).
     """

@@ -60,7 +60,7 @@ def embedding(
             raise NotImplementedError(f"embedding does not support {name}; leave it at its default")
     if input.array.dtype.kind not in "iu":
         raise RuntimeError(
-            f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
             f"{input.dtype} instead (while checking arguments for embedding)"
         )
     if weight.array.ndim != 2:
@@ -70,14 +70,12 @@ def embedding(
         if not -rows <= padding_idx < rows:
             raise AssertionError(f"Padding_idx must be within num_embeddings: got {padding_idx} for {rows} rows")
         padding_idx %= rows
-    _same_device("embedding", input, weight)
+    same_device("embedding", input, weight)
     return ops.embedding(weight, ids=input.array, padding_idx=padding_idx)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 (...) -> (..., num_classes): 1 at the place the integer names. -1: as many classes as the largest asks
-    for.
-    """
+    """int64 (...) -> (..., num_classes): 1 at the place the integer names; -1 takes the largest integer + 1 classes."""
     if tensor.array.dtype != "int64":
         raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}.")
     if not tensor.array.size:
@@ -119,9 +117,8 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     """Whole channels dropped: input (N, C, H, W), one draw for each sample and channel. Source: arXiv:1411.4280."""
     if input.array.ndim not in (3, 4):
         warnings.warn(
-            f"dropout2d: Received a {input.array.ndim}-D input to dropout2d, which is deprecated: it drops along "
-            "dims 0 "
-            f"and 1. Use dropout to drop single entries.",
+            f"dropout2d: Received a {input.array.ndim}-D input to dropout2d, which is deprecated: it drops along dims "
+            "0 and 1. Use dropout to drop single entries.",
             stacklevel=2,
         )
     return _drop_channels(input, p, training, inplace, channels_at=1)
@@ -132,8 +129,7 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     if input.array.ndim not in (4, 5):
         warnings.warn(
             f"dropout3d: Received a {input.array.ndim}-D input to dropout3d, which is deprecated: it drops the "
-            "channels "
-            f"of (N, C, D, H, W) and (C, D, H, W).",
+            "channels of (N, C, D, H, W) and (C, D, H, W).",
             stacklevel=2,
         )
     return _drop_channels(input, p, training, inplace, channels_at=0 if input.array.ndim == 4 else 1)
@@ -180,10 +176,9 @@ def layer_norm(
 def rms_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
-    """x / sqrt(mean(x^2) + eps) weight over the last dims, of the shape `normalized_shape`; eps None: the dtype's
-    epsilon.
+    """x / sqrt(mean(x^2) + eps) weight over the last dims, which have the shape `normalized_shape`.
 
-    Source: arXiv:1910.07467.
+    eps None takes the epsilon of the input's dtype. Source: arXiv:1910.07467.
     """
     shape = _normalized("rms_norm", input, normalized_shape, weight=weight)
     x, weight = (_with_one_axis(t, len(shape)) for t in (input, weight))
@@ -209,8 +204,7 @@ def _normalized(
         if parameter is not None and tuple(parameter.array.shape) != shape:
             raise RuntimeError(
                 f"Expected {label} to be of same shape as normalized_shape, but got {label} of shape "
-                f"{list(parameter.shape)} "
-                f"and normalized_shape = {list(shape)}"
+                f"{list(parameter.shape)} and normalized_shape = {list(shape)}"
             )
     return shape
 
@@ -232,7 +226,8 @@ def _restored(y: Tensor, like: Tensor) -> Tensor:
     return y if y.array.dtype == like.array.dtype else ops.cast(y, like.array.dtype)
 
 
-def _same_device(name: str, *tensors: Tensor) -> None:
+def same_device(name: str, *tensors: Tensor) -> None:
+    """RuntimeError that names the devices where the tensors are not on one."""
     places = dict.fromkeys(str(t.device) for t in tensors)
     if len(places) > 1:
         raise RuntimeError(f"{name}: expected all tensors to be on the same device, but found {' and '.join(places)}")

@@ -92,8 +92,7 @@ def kl_div(
     input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", log_target: bool = False,
 ) -> Tensor:  # fmt: skip
-    """p (log p - log q): `input` is log q, `target` p, or log p with `log_target`. Kullback-Leibler divergence of p
-    from q.
+    """p (log p - log q), the Kullback-Leibler divergence: `input` is log q, `target` is p, with `log_target` log p.
 
     "batchmean" divides the sum by the first dim, which is the divergence's definition; "mean" by the number of entries.
     """
@@ -101,8 +100,7 @@ def kl_div(
     if reduction == "mean":
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' "
-            "divides only "
-            "by the batch size, and aligns with the KL div math definition.",
+            "divides only by the batch size, and aligns with the KL div math definition.",
             stacklevel=2,
         )
     loss = ops.kl(input, target, log_target=log_target)
@@ -115,8 +113,9 @@ def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, size_average: bool | None = None,
     eps: float = 1e-8, reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """exp(x) - t x for log-rates x, or x - t log(x + eps) for rates; `full` adds Stirling's approximation of
-    log(t!).
+    """exp(x) - t x for log-rates x; x - t log(x + eps) for rates, with log_input=False.
+
+    `full` adds Stirling's approximation of log(t!), t log t - t + log(2 pi t) / 2, where t > 1.
     """
     reduction = reduction_of(reduction, size_average, reduce)
     return reduced(ops.poisson_nll(input, target, log_input=log_input, full=full, eps=eps), reduction)
@@ -129,7 +128,7 @@ def gaussian_nll_loss(
 
     `var` has the input's shape, or that with the last dim 1 or absent, or is a number. ValueError where it is negative.
     """
-    reduction = reduction_of(reduction)
+    reduction = reduction_of(reduction, None, None)
     if not isinstance(var, Tensor):
         var = input.new_full(input.shape, var)
     shape = tuple(input.array.shape)
@@ -167,8 +166,7 @@ def margin_ranking_loss(
     if not input1.array.ndim == input2.array.ndim == target.array.ndim:
         raise RuntimeError(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
-            f"{tuple(input1.shape)}, "
-            f"input2: {tuple(input2.shape)}, target: {tuple(target.shape)} "
+            f"{tuple(input1.shape)}, input2: {tuple(input2.shape)}, target: {tuple(target.shape)} "
         )
     return reduced((margin - target * (input1 - input2)).clamp(min=0), reduction)
 
@@ -177,8 +175,9 @@ def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1; (N, D), (N, D), (N,) or
-    without N.
+    """1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1.
+
+    input1 (N, D), input2 (N, D), target (N,); or all three without N.
     """
     reduction = reduction_of(reduction, size_average, reduce)
     if input1.array.ndim != target.array.ndim + 1 or input1.array.ndim not in (1, 2):
@@ -198,15 +197,15 @@ def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
     swap: bool = False, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """max(0, d(a, p) - d(a, n) + margin) with d = `pairwise_distance`; `swap` takes min(d(a, n), d(p, n)) for d(a,
-    n).
+    """max(0, d(a, p) - d(a, n) + margin) with d = `pairwise_distance`.
+
+    `swap` takes min(d(a, n), d(p, n)) for d(a, n). Source: V. Balntas et al., BMVC 2016.
     """
     reduction = reduction_of(reduction, size_average, reduce)
     if not anchor.array.ndim == positive.array.ndim == negative.array.ndim:
         raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but "
-            "got: anchor "
-            f"{anchor.array.ndim}D, positive {positive.array.ndim}D, and negative {negative.array.ndim}D inputs"
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {anchor.array.ndim}D, positive {positive.array.ndim}D, and negative {negative.array.ndim}D inputs"
         )
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")

@@ -19,7 +19,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise RuntimeError(f"Padding length must be divisible by 2, got {pad}")
     if len(pad) > 2 * ndim:
         raise RuntimeError(
-            f"Padding length should be less than or equal to two times the input dimension but got padding length "
+            "Padding length should be less than or equal to two times the input dimension but got padding length "
             f"{len(pad)} and input of dimension {ndim}"
         )
     pairs = [(0, 0)] * (ndim - len(pad) // 2) + list(zip(pad[-2::-2], pad[-1::-2], strict=True))
@@ -48,8 +48,8 @@ def _constant(input: Tensor, pairs: list[tuple[int, int]], value: float) -> Tens
     for dim, ((before, after), n) in enumerate(zip(pairs, shape, strict=True)):
         if n + before + after < 0:
             raise RuntimeError(
-                f"The input size {n}, plus negative padding {before} and {after}, resulted in a negative output "
-                f"size at dim {dim}"
+                f"The input size {n}, plus negative padding {before} and {after}, resulted in a negative output size "
+                f"at dim {dim}"
             )
     if any(n < 0 for pair in pairs for n in pair):
         inside = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, pairs, strict=True))
@@ -75,8 +75,7 @@ def _check(mode: str, input: Tensor, dim: int, before: int, after: int) -> None:
     if mode == "reflect" and max(before, after) >= size:
         raise RuntimeError(
             f"Padding size should be less than the corresponding input dimension, but got: padding ({before}, "
-            f"{after}) at "
-            f"dimension {dim} of input {list(input.shape)}"
+            f"{after}) at dimension {dim} of input {list(input.shape)}"
         )
     if mode == "circular" and max(before, after) > size:
         raise RuntimeError(

@@ -6,17 +6,11 @@ from typing import Any
 from minigrad.tensor import Tensor
 
 
-def reduction_of(
-    reduction: str, size_average: Any = None, reduce: Any = None, *more: str, stacklevel: int = 3
-) -> str:  # fmt: skip
-    """The reduction that was meant: "none", "mean", "sum" or one of `more`; the two older arguments win, with a
-    warning.
-    """
+def reduction_of(reduction: str, size_average: Any, reduce: Any, *more: str, stacklevel: int = 3) -> str:
+    """The reduction that was meant: none, mean, sum or one of `more`. The two older arguments win, with a warning."""
     if size_average is not None or reduce is not None:
-        if reduce is False:
-            reduction = "none"
-        else:
-            reduction = "sum" if size_average is False else "mean"
+        averaged = "sum" if size_average is False else "mean"
+        reduction = "none" if reduce is False else averaged
         warnings.warn(
             f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
             stacklevel=stacklevel,
@@ -38,7 +32,6 @@ def warn_of_broadcast(input: Tensor, target: Tensor, stacklevel: int) -> None:
     if input.array.shape != target.array.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
-            "likely "
-            f"lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=stacklevel,
         )
