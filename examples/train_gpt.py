@@ -23,6 +23,8 @@ import training
 from minigrad import data
 from models.gpt import GPT, GPTConfig
 
+SAMPLING = ("sample_length", "temperature", "top_k")  # flags that a resumed run may change
+
 
 def arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -41,7 +43,8 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--grad-clip", type=float, default=1.0, help="largest norm of the gradient (default: %(default)s)")
     p.add_argument("--eval-every", type=int, default=250, help="steps between validations and saves (default: %(default)s)")
     p.add_argument("--sample-length", type=int, default=1000, help="characters to write at the end (default: %(default)s)")
-    p.add_argument("--temperature", type=float, default=0.8, help="of the sample (default: %(default)s)")
+    p.add_argument("--temperature", type=float, default=0.7, help="of the sample (default: %(default)s)")
+    p.add_argument("--top-k", type=int, default=10, help="characters to choose from, 0 for all (default: %(default)s)")
     p.add_argument("--seed", type=int, default=1337, help="of weights, batches and sample (default: %(default)s)")
     p.add_argument("--device", default=None, help="cpu or cuda (default: $MINIGRAD_DEVICE, else cpu)")
     p.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
@@ -129,7 +132,7 @@ def main() -> None:
     validations: list[tuple[int, float]] = []
     if args.resume:
         checkpoint = training.load_checkpoint(path)
-        training.refuse_changes(settings, checkpoint["settings"], [k for k in settings if k not in ("sample_length", "temperature")])
+        training.refuse_changes(settings, checkpoint["settings"], [k for k in settings if k not in SAMPLING])
         training.restore(checkpoint, model, optimizer)
         losses, validations = checkpoint["losses"], checkpoint["validations"]
         print(f"resumed from {path} after step {len(losses)}")
@@ -184,7 +187,7 @@ def main() -> None:
 
     if args.sample_length:
         prompt = mg.tensor(tokenizer.encode("\n"), device=device).unsqueeze(0) if "\n" in tokenizer.characters else val_ids[:1].unsqueeze(0)
-        tokens = model.generate(prompt, args.sample_length, temperature=args.temperature)
+        tokens = model.generate(prompt, args.sample_length, temperature=args.temperature, top_k=args.top_k or None)
         sample = tokenizer.decode(tokens[0, 1:].cpu())
         known = data.known_word_share(sample, train_text)
         with open(os.path.join(args.out, "sample.txt"), "w", encoding="utf-8") as file:

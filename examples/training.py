@@ -151,7 +151,7 @@ def plot_losses(path: str, title: str, unit: str, train: list[float], validation
     plt.close(figure)
 
 
-def running_mean(values: list[float], keep: float = 0.98) -> list[float]:
+def running_mean(values: list[float], keep: float = 0.95) -> list[float]:
     """The exponential mean m <- keep m + (1 - keep) v, divided by 1 - keep^t so that it does not start from zero."""
     mean, smooth = 0.0, []
     for t, value in enumerate(values, 1):

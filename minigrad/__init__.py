@@ -13,6 +13,7 @@ from math import e, inf, nan, pi
 from minigrad.tensor import Size, Tensor  # isort: skip  (first: tensor.py and ops/ import each other)
 from minigrad import autograd, backend, data, func, nn, ops, optim, random, utils
 from minigrad import dtype as _dtype
+from minigrad.alias import alias
 from minigrad.anomaly import is_anomaly_enabled, set_detect_anomaly
 from minigrad.autograd import (
     enable_grad,
@@ -72,6 +73,17 @@ from minigrad.legacy import (
     IntTensor,
     LongTensor,
     ShortTensor,
+)
+from minigrad.onemachine.amp import autocast, get_autocast_dtype, is_autocast_available, is_autocast_enabled
+from minigrad.onemachine.settings import (
+    are_deterministic_algorithms_enabled,
+    compile,
+    get_float32_matmul_precision,
+    get_num_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    set_float32_matmul_precision,
+    set_num_threads,
+    use_deterministic_algorithms,
 )
 from minigrad.ops import cat, dstack, einsum, hstack, meshgrid, stack, tensordot, vstack
 from minigrad.printing import get_printoptions, set_printoptions
@@ -218,3 +230,20 @@ def broadcast_shapes(*shapes):
         return Size(np.broadcast_shapes(*[tuple(s) for s in shapes]))
     except ValueError as error:
         raise RuntimeError(f"shapes {[list(s) for s in shapes]} do not broadcast") from error
+
+
+# PyTorch's modules for what one machine has not, or has in one form: loaded when first asked for.
+_ONE_MACHINE = (
+    "accelerator", "amp", "backends", "cuda", "distributed", "jit", "mps", "multiprocessing", "onnx", "profiler",
+)  # fmt: skip
+
+
+def __getattr__(name):
+    """The modules above; AttributeError that says where the names are listed for what minigrad does not have."""
+    import importlib
+
+    from minigrad.alias import missing
+
+    if name in _ONE_MACHINE:
+        return importlib.import_module(f"minigrad.onemachine.{name}")
+    raise AttributeError(missing(f"minigrad.{name}"))

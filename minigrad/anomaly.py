@@ -25,17 +25,19 @@ _depth = 0
 
 
 class detect_anomaly:
-    """Context manager that turns anomaly mode on (process-wide) and restores what it found."""
+    """Context manager that turns anomaly mode on (process-wide) and restores what it found; `check_nan=False`: does nothing."""
 
     def __init__(self, check_nan: bool = True):
         self.check_nan = check_nan
 
     def __enter__(self) -> "detect_anomaly":
-        _enter()
+        if self.check_nan:
+            _enter()
         return self
 
     def __exit__(self, *_: object) -> None:
-        _leave()
+        if self.check_nan:
+            _leave()
 
 
 class set_detect_anomaly:
@@ -43,7 +45,7 @@ class set_detect_anomaly:
 
     def __init__(self, mode: bool, check_nan: bool = True):
         self.former = is_anomaly_enabled()
-        self._switch(mode)
+        self._switch(mode and check_nan)
 
     def _switch(self, mode: bool) -> None:
         if mode and not is_anomaly_enabled():

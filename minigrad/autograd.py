@@ -15,16 +15,21 @@ The same walk differentiates again: with create_graph=True the gradients that fl
 and the same rules, applied to them, record a graph of their own.
 """
 
-import functools
 import heapq
 import importlib
-import inspect
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from minigrad.backend import is_array, kernels_of
+from minigrad.grad_mode import enable_grad as enable_grad
+from minigrad.grad_mode import inference_mode as inference_mode
+from minigrad.grad_mode import is_grad_enabled as is_grad_enabled
+from minigrad.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
+from minigrad.grad_mode import mode as mode
+from minigrad.grad_mode import no_grad as no_grad
+from minigrad.grad_mode import set_grad_enabled as set_grad_enabled
 
 _births = itertools.count()
 _accumulation_lock = threading.Lock()  # two threads may run backward into the same leaf
@@ -71,131 +76,6 @@ class Node:
         self.birth = next(_births)
 
 
-class _GradMode(threading.local):
-    enabled = True
-    inference = False
-
-
-mode = _GradMode()  # the hot path reads mode.enabled
-
-
-def is_grad_enabled() -> bool:
-    return mode.enabled
-
-
-class set_grad_enabled:
-    """Record the graph or not. A call switches at once; as `with` or decorator it restores the former state after."""
-
-    def __init__(self, enabled: bool):
-        self.former = mode.enabled
-        self.enabled = bool(enabled)
-        mode.enabled = self.enabled
-
-    def __enter__(self) -> None:
-        mode.enabled = self.enabled
-
-    def __exit__(self, *_: object) -> None:
-        mode.enabled = self.former
-
-    def __call__(self, function: Callable) -> Callable:
-        mode.enabled = self.former  # used as a decorator: the switch belongs to the calls, not to this line
-        return _under(lambda: set_grad_enabled(self.enabled), function)
-
-
-class _Switch:
-    """A context manager that is a decorator too; entered any number of times, it restores what it found."""
-
-    enabled: bool
-    inference = False
-
-    def __new__(cls, function: Callable | None = None) -> Any:  # @no_grad as well as @no_grad()
-        self = super().__new__(cls)
-        self.former = []
-        return self if function is None else self(function)
-
-    former: list[tuple[bool, bool]]
-
-    def __enter__(self) -> None:
-        self.former.append((mode.enabled, mode.inference))
-        mode.enabled, mode.inference = self.enabled, self.inference
-
-    def __exit__(self, *_: object) -> None:
-        mode.enabled, mode.inference = self.former.pop()
-
-    def __call__(self, function: Callable) -> Callable:
-        return _under(type(self), function)
-
-
-class no_grad(_Switch):
-    """`with no_grad():` or `@no_grad()`: ops record nothing, in-place writes go to the memory."""
-
-    enabled = False
-
-
-class enable_grad(_Switch):
-    """Record again inside a `no_grad` block."""
-
-    enabled = True
-
-
-class inference_mode(_Switch):
-    """As `no_grad`; `is_inference_mode_enabled()` answers True inside. `inference_mode(False)` does nothing."""
-
-    enabled = False
-    inference = True
-
-    def __new__(cls, on: Any = True) -> Any:
-        if callable(on):
-            return super().__new__(cls, on)
-        self = super().__new__(cls)
-        self.on = bool(on)
-        return self
-
-    on: bool
-
-    def __init__(self, on: Any = True):
-        pass
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        if not self.on:
-            mode.enabled, mode.inference = self.former[-1]
-
-    def __call__(self, function: Callable) -> Callable:
-        return _under(lambda: inference_mode(self.on), function)
-
-
-def _under(make_context: Callable[[], Any], function: Callable) -> Callable:
-    if hasattr(function, "__next__") or not callable(function):
-        raise TypeError(f"a grad mode decorates functions, got {type(function).__name__}")
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with make_context():
-            return function(*args, **kwargs)
-
-    @functools.wraps(function)
-    def generate(*args: Any, **kwargs: Any) -> Any:  # the mode holds while the generator runs, not while it waits
-        steps, value = function(*args, **kwargs), None
-        advance = steps.send
-        while True:
-            with make_context():
-                try:
-                    item = advance(value)
-                except StopIteration as stop:
-                    return stop.value
-            try:
-                advance, value = steps.send, (yield item)
-            except BaseException as error:
-                advance, value = steps.throw, error
-
-    return generate if inspect.isgeneratorfunction(function) else call
-
-
-def is_inference_mode_enabled() -> bool:
-    return mode.inference
-
-
 def sum_to(gradient: Any, shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: the gradient of an input of `shape` that was stretched to `gradient.shape`.
 
@@ -227,13 +107,14 @@ def walk(
     of leaves are added to their `.grad`. With it, nothing is written: the gradients of the wanted nodes are returned, and
     only nodes `on_path` to them are visited.
     """
+    heappush, heappop = heapq.heappush, heapq.heappop
     queue: list[int] = []  # births, negated: heapq gives the smallest first, the walk wants the youngest
     pending: dict[int, list] = {}  # birth -> [node, its gradient so far, do we own that array]
     found: dict[Node, Any] = {}
     for node, gradient in seeds:
         _arrive(pending, queue, node, gradient, create_graph)
     while queue:
-        node, dy, ours = pending.pop(-heapq.heappop(queue))
+        node, dy, ours = pending.pop(-heappop(queue))
         if node.hooks:
             dy, ours = _run_hooks(node, dy, ours, create_graph)
         if wanted is not None and node in wanted:
@@ -274,31 +155,46 @@ def walk(
                 gradient = sum_to(gradient, parent.shape)
             if gradient.dtype is not parent.dtype:
                 gradient = _cast(gradient, parent.dtype)
-            _arrive(pending, queue, parent, gradient, create_graph)
-            if parent.op is None and not create_graph:
-                # A fresh array may become .grad without a copy: not dy, not kept, not a view, not sent twice.
-                entry = pending[parent.birth]
-                entry[2] = entry[2] or (
-                    gradient is not dy
-                    and getattr(gradient, "base", gradient) is None
-                    and not any(gradient is kept for kept in node.kept.values())
-                    and sum(gradient is other for other in gradients) == 1
-                )
-        if not retain_graph and node.versions:  # a node that keeps no array may be walked again, as in PyTorch
+            entry = pending.get(parent.birth)
+            if entry is None:  # the first arrival is borrowed, unless it goes to a leaf and is nobody else's
+                fresh = parent.op is None and not create_graph and _is_fresh(gradient, dy, node, gradients)
+                pending[parent.birth] = [parent, gradient, fresh]
+                heappush(queue, -parent.birth)
+            else:
+                _add_to(entry, gradient, create_graph)
+        if not retain_graph and node.kept and _holds_arrays(node):  # what keeps no array may be walked again
             node.kept = node.versions = None
     return found
 
 
+def _is_fresh(gradient: Any, dy: Any, node: Node, gradients: Sequence) -> bool:
+    """Whether a gradient may become `.grad` without a copy: not dy, nothing kept, not a view, not sent to two inputs."""
+    if gradient is dy or getattr(gradient, "base", gradient) is not None:
+        return False
+    kept = node.kept or {}
+    return not any(gradient is other for other in kept.values()) and sum(gradient is g for g in gradients) < 2
+
+
+def _holds_arrays(node: Node) -> bool:
+    kept = node.kept.values()
+    return bool(node.versions) or any(is_array(a) for value in kept for a in (value if type(value) is tuple else (value,)))
+
+
+def _add_to(entry: list, gradient: Any, create_graph: bool) -> None:
+    """Add a gradient to a node's sum: the second arrival allocates, later ones add in place."""
+    if entry[2] and not create_graph:
+        entry[1] += gradient
+    else:
+        entry[1], entry[2] = entry[1] + gradient, True
+
+
 def _arrive(pending: dict, queue: list, node: Node, gradient: Any, create_graph: bool) -> None:
-    """Add a gradient to a node's sum: the first is borrowed, the second allocates, later ones add in place."""
     entry = pending.get(node.birth)
     if entry is None:
         pending[node.birth] = [node, gradient, False]
         heapq.heappush(queue, -node.birth)
-    elif entry[2] and not create_graph:
-        entry[1] += gradient
     else:
-        entry[1], entry[2] = entry[1] + gradient, True
+        _add_to(entry, gradient, create_graph)
 
 
 def _scatter_into_parent(op: Any, node: Node, parents: Sequence, dy: Any, pending: dict, queue: list) -> list:

@@ -121,9 +121,9 @@ _default_device: device | None = None
 def set_default_device(name: "str | device | None") -> None:
     """Where factories such as `zeros` put new tensors; None goes back to MINIGRAD_DEVICE or the CPU."""
     global _default_device
+    if name is not None:
+        backend_for(name)  # raises where there is none, before anything is changed
     _default_device = None if name is None else device(name)
-    if _default_device is not None:
-        backend_for(_default_device)
 
 
 def get_default_device() -> device:

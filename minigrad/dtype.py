@@ -98,7 +98,7 @@ def of(raw: np.dtype) -> DType:
 
 
 def to_numpy_dtype(dtype: Any = None) -> np.dtype:
-    """The raw dtype of a DType, a Python type (float is float64, int int64) or a raw dtype; None gives the default float."""
+    """The raw dtype of a DType, a Python type (float is float64, int int64) or a raw dtype; None: the default float."""
     if dtype is None:
         return _default.numpy
     if isinstance(dtype, DType):
@@ -194,8 +194,8 @@ def promote_to_float(operands: list) -> list:
 
 
 def _arrays_for_scalars(operands: list) -> list:
-    """Beside an array a NumPy scalar is a user's number. Without one we are in a rule, where NumPy's arithmetic made it of
-    0-d arrays: it goes back to being one, and keeps its dtype."""
+    """Beside an array a NumPy scalar is a user's number. Without one we are in a rule, where NumPy's arithmetic made it
+    of 0-d arrays: it goes back to being one, and keeps its dtype."""
     if any(hasattr(x, "ndim") and not isinstance(x, np.generic) for x in operands):
         return operands
     return [np.asarray(x) if isinstance(x, np.generic) else x for x in operands]

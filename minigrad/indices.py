@@ -1,15 +1,15 @@
 """What a user writes between brackets, as indices for an array library: read, checked and put on the right device.
 
 A raw index is what the array library takes: ints, slices, None, Ellipsis and integer or boolean raw arrays, alone or in
-a tuple. This is work for the host, with NumPy: `ops/` gets raw indices only. Out-of-range entries raise IndexError here,
-as a GPU would wrap them round in silence.
+a tuple. This is work for the host, with NumPy: `ops/` gets raw indices only. Out-of-range entries raise IndexError
+here, as a GPU would wrap them round in silence.
 """
 
 from typing import Any
 
 import numpy as np
 
-from minigrad.backend import backend_of, is_array, to_device, to_host
+from minigrad.backend import backend_of, is_array, kernels_of, to_device, to_host
 from minigrad.dtype import of
 from minigrad.tensor import Tensor, from_array
 
@@ -162,8 +162,15 @@ def is_mask(index: Any) -> bool:
     return len(parts) == 1 and is_array(parts[0]) and parts[0].dtype.kind == "b"
 
 
+def index_of_diagonal(like: Any, offset: int) -> tuple:
+    """The raw index that picks the diagonal `like` of the last two axes."""
+    raw = like.array if isinstance(like, Tensor) else like
+    i = kernels_of(raw).arange(raw.shape[-1], raw)
+    return Ellipsis, i - min(offset, 0), i + max(offset, 0)
+
+
 def as_view(index: tuple) -> tuple:
-    """The index with an Ellipsis: where it names one entry NumPy would give a scalar, a copy; so it gives a 0-d array."""
+    """The index with an Ellipsis: where it names one entry NumPy would give a scalar, a copy; now it gives a view."""
     return index if any(part is Ellipsis for part in index) else (*index, Ellipsis)
 
 

@@ -2,16 +2,16 @@
 
 Two cases, by whether a graph is being recorded for the write:
 
-- **Not recorded** (under `no_grad`, or nothing involved requires grad): the memory itself is written, so every view of it
-  sees the change, and its version goes up by one. A backward that still needs the old values then says so.
-- **Recorded**: memory that the graph may hold is never touched. The new value is an ordinary op on a fresh array, and the
-  tensor is rebound to it: same Python object, new array, new node.
+- **Not recorded** (under `no_grad`, or nothing involved requires grad): the memory itself is written, so every view of
+  it sees the change, and its version goes up by one. A backward that still needs the old values then says so.
+- **Recorded**: memory that the graph may hold is never touched. The new value is an ordinary op on a fresh array, and
+  the tensor is rebound to it: same Python object, new array, new node.
 
 So that tensors which share memory keep sharing it after a recorded write, a view knows its root and the steps that lead
-there, each an op with its parameters: `x.view(2, 3)[0]` is (x, [reshape, getitem]). A write to a view is carried back along
-the steps into the root, which is rebound; then the root's living views are looked up in it anew. Where that is impossible
-(the root is gone but other views live, the view is expanded, or was made without a graph) the write raises: it is never
-lost in silence.
+there, each an op with its parameters: `x.view(2, 3)[0]` is (x, [reshape, getitem]). A write to a view is carried back
+along the steps into the root, which is rebound; then the root's living views are looked up in it anew. Where that is
+impossible (the root is gone but other views live, the view is expanded, or was made without a graph) the write raises:
+it is never lost in silence.
 """
 
 import weakref
@@ -29,18 +29,20 @@ DETACHED = "detached"  # a step of a view: from here on without the graph
 
 
 class VersionCell:
-    """One per memory, shared by all tensors on it: how often it was written, and weak references to those tensors."""
+    """One per memory: how often it was written, and, once there are several, weak references to the tensors on it."""
 
     __slots__ = ("count", "tensors")
 
     def __init__(self) -> None:
         self.count = 0
-        self.tensors: list[weakref.ref] = []
+        self.tensors: list[weakref.ref] | tuple = ()  # the hot path makes a cell per result, and few are ever shared
 
-    def add(self, tensor: "Tensor") -> None:
+    def share(self, tensor: "Tensor", view: "Tensor") -> None:
+        if not self.tensors:
+            self.tensors = [weakref.ref(tensor)]
         if len(self.tensors) >= 8 and len(self.tensors) & (len(self.tensors) - 1) == 0:
             self.tensors = [ref for ref in self.tensors if ref() is not None]  # sweep at 8, 16, 32 ... entries
-        self.tensors.append(weakref.ref(tensor))
+        self.tensors.append(weakref.ref(view))
 
 
 def version_of(tensor: "Tensor") -> VersionCell:
@@ -48,7 +50,6 @@ def version_of(tensor: "Tensor") -> VersionCell:
     cell = tensor.version
     if cell is None:
         cell = tensor.version = VersionCell()
-        cell.add(tensor)
     return cell
 
 
@@ -72,7 +73,7 @@ def alias(tensor: "Tensor", other: "Tensor") -> "Tensor":
 def _link(view: "Tensor", base: "Tensor", step: tuple) -> None:
     root, steps = _root(base)
     view.version = cell = version_of(base)
-    cell.add(view)
+    cell.share(base, view)
     view.base = (weakref.ref(root), (*steps, step))
 
 
@@ -210,9 +211,9 @@ def rebind(tensor: "Tensor", new: "Tensor") -> None:
     if _without_graph(steps) or any(_root(x)[0] is not root for x in views):
         raise RuntimeError(
             "an in-place write that the graph has to record was made to a tensor that shares its memory with others "
-            "which the graph cannot follow (a detached twin, a view made under no_grad(), a view whose base is gone): they "
-            "would silently keep the old values. Use the out-of-place form (y = x.add(...), y = x.index_put(...)) or write "
-            "into a clone()."
+            "which the graph cannot follow (a detached twin, a view made under no_grad(), a view whose base is gone): "
+            "they would silently keep the old values. Use the out-of-place form (y = x.add(...), y = x.index_put(...)) "
+            "or write into a clone()."
         )
     new = _written_back(root, steps, new)
     if views and new.array.strides != root.array.strides:  # in the former layout the same views are possible
@@ -220,8 +221,8 @@ def rebind(tensor: "Tensor", new: "Tensor") -> None:
         array[...] = new.array
         new.array, new.version = array, None
     root.array, root.node, root.version, root.base = new.array, new.node, new.version, None
-    if root.version is not None:
-        root.version.add(root)  # the graph may have kept that array: it watches this cell
+    if root.version is not None and root.version.tensors:
+        root.version.share(root, root)  # the graph may have kept that array: it watches this cell
     for view in views:
         _look_up(view, root)
 
@@ -255,6 +256,6 @@ def _look_up(view: "Tensor", root: "Tensor") -> None:
     for op, params, *_ in steps:
         found = found if op is None else op(found, **params)
     view.array, view.version = found.array, version_of(root)
-    view.version.add(view)
+    view.version.share(root, view)
     if not _without_graph(steps):
         view.node = found.node

@@ -6,7 +6,8 @@
 
 from typing import Any
 
-from minigrad import creation, dtype as dtypes
+from minigrad import creation
+from minigrad import dtype as dtypes
 from minigrad.dtype import DType
 from minigrad.tensor import Size, Tensor
 
@@ -81,4 +82,6 @@ def dtype_named(named: Any) -> DType:
     for dtype, name in _NAMES.items():
         if named in (f"torch.{name}", f"torch.cuda.{name}"):
             return dtype
-    raise ValueError(f"invalid type: {named!r}; expected a dtype such as minigrad.float32 or a name such as 'torch.FloatTensor'")
+    raise ValueError(
+        f"invalid type: {named!r}; expected a dtype such as minigrad.float32 or a name such as 'torch.FloatTensor'"
+    )

@@ -19,7 +19,6 @@ undoes broadcasting and the walk casts gradients to their input's dtype: no rule
 
 import functools
 import inspect
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,8 +26,9 @@ import numpy as np
 
 from minigrad import autograd, inplace
 from minigrad.autograd import Node, mode
-from minigrad.backend import backend_of, device_of, is_array, kernels_of
+from minigrad.backend import is_array, kernels_of
 from minigrad.dtype import promote, promote_to_float
+from minigrad.explain import explain
 from minigrad.tensor import Tensor, from_raw
 
 REGISTRY: dict[str, "Op"] = {}
@@ -37,6 +37,7 @@ _PROMOTIONS: dict[str | None, Callable[[list], list] | None] = {
     "common": promote,
     "float": promote_to_float,
 }
+_KEEPS_NOTHING: tuple[dict, None] = ({}, None)
 _RESERVED = frozenset(("dy", "y", "needs", "residuals"))
 
 
@@ -72,7 +73,6 @@ class Op:
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         arrays, parents, on_tensors, recording = [], [], False, False
         for x in inputs:
-            node = None
             if isinstance(x, Tensor):
                 on_tensors, node = True, x.node
                 if node is not None:
@@ -80,24 +80,27 @@ class Op:
                         recording = True
                     else:
                         node = None
-                x = x.array
-            arrays.append(x)
-            parents.append(node)
+                arrays.append(x.array)
+                parents.append(node)
+            else:
+                arrays.append(x)
+                parents.append(None)
         try:
             if self.promote is not None:
                 arrays = self.promote(arrays)
-            out = self.forward(*arrays, **params)
+            out = self.forward(*arrays, **params) if params else self.forward(*arrays)
         except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise explain(self, error, arrays, params) from error
         if not on_tensors:
             return self.unwrapped(out)
+        recording = recording and mode.enabled and self.rule is not None
         if type(out) is tuple:
-            return self.wrap_several(out, inputs, arrays, parents, params, recording and mode.enabled)
+            return self.wrap_several(out, inputs, arrays, parents, params, recording)
         y = from_raw(out)
         if self.view:
             inplace.mark_view(y, inputs[0], self, params)
-        if recording and mode.enabled and self.rule is not None:
-            kept, versions = self.keep(inputs, arrays, params, y, None) if self.keeps else ({}, None)
+        if recording:
+            kept, versions = self.keep(inputs, arrays, params, y, None) if self.keeps else _KEEPS_NOTHING
             y.node = Node(self, parents, kept, versions, y.array)
         return y
 
@@ -135,7 +138,7 @@ class Op:
     def wrap_several(self, out: tuple, inputs: Any, arrays: list, parents: list, params: dict, recording: bool) -> Any:
         """An op may return more outputs, which carry no gradient (indices, batch statistics)."""
         y, *others = (from_raw(o) for o in out)
-        if recording and self.rule is not None:
+        if recording:
             y.node = Node(self, parents, *self.keep(inputs, arrays, params, y, None), y.array)
         return y, *others
 
@@ -286,66 +289,3 @@ def identity(x):
 @identity.vjp
 def identity_vjp(dy):
     return dy
-
-
-def explain(which: Op, error: Exception, arrays: list, params: dict) -> Exception:
-    """Word an error that the array library raised: which op, what it was given, what fits. The one place that does."""
-    raw = [a for a in arrays if is_array(a)]
-    strangers = [a for a in arrays if not is_array(a) and not isinstance(a, (int, float, bool, type(None)))]
-    name, given = which.name, _describe(which, arrays, params)
-    if strangers:
-        return TypeError(f"{name}: expected tensors or numbers, got {type(strangers[0]).__name__}. {given}")
-    if len({backend_of(a).device_type for a in raw}) > 1:
-        places = ", ".join(str(d) for d in dict.fromkeys(device_of(a) for a in raw))
-        return RuntimeError(
-            f"{name}: Expected all tensors to be on the same device, but found at least two devices: {places}. "
-            f"Move one with .to(device). {given}"
-        )
-    if isinstance(error, np.exceptions.AxisError):
-        ndim = error.ndim if error.ndim is not None else 0
-        bound = max(ndim, 1)
-        return IndexError(
-            f"{name}: Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got {error.axis}). "
-            f"{given}"
-        )
-    if isinstance(error, ValueError):
-        return RuntimeError(f"{name}: {_shape_problem(name, raw) or error}. {given}")
-    if isinstance(error, IndexError):
-        return IndexError(f"{name}: {error}. {given}")
-    if "boolean subtract" in str(error) or "boolean negative" in str(error):
-        return RuntimeError(f"{name}: the `-` operator does not take bool tensors; use logical_xor or logical_not. {given}")
-    if "not supported for the input types" in str(error) or "no implementation found" in str(error):
-        return NotImplementedError(f"{name}: not implemented for these dtypes. {given}")
-    return TypeError(f"{name}: {error}. {given}")
-
-
-def _describe(which: Op, arrays: list, params: dict) -> str:
-    names = which.inputs if not which.variadic else [f"{which.inputs[-1]}[{i}]" for i in range(len(arrays))]
-    parts = [
-        f"{n}: {tuple(a.shape)} {a.dtype}" if is_array(a) else f"{n}: {a!r}" for n, a in zip(names, arrays, strict=False)
-    ]
-    parts += [f"{n}={p!r}" for n, p in params.items() if not is_array(p)]
-    return f"Given {', '.join(parts)}"
-
-
-def _shape_problem(name: str, raw: list) -> str | None:
-    """PyTorch's words for two shapes that do not fit, where that is what went wrong."""
-    if len(raw) < 2:
-        return None
-    a, b = raw[0].shape, raw[1].shape
-    if name == "matmul":
-        if len(a) == 2 and len(b) == 2:
-            return f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
-        return f"the last axis of {tuple(a)} must match the second last of {tuple(b)}, and batch axes must broadcast"
-    for i, (n, m) in enumerate(zip(reversed(a), reversed(b), strict=False)):
-        if n != m and 1 not in (n, m):
-            axis = max(len(a), len(b)) - 1 - i
-            return (
-                f"The size of tensor a ({n}) must match the size of tensor b ({m}) at non-singleton dimension {axis}"
-            )
-    return None
-
-
-def numel(shape: Sequence[int]) -> int:
-    """The number of elements of a shape."""
-    return math.prod(shape)

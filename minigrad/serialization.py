@@ -11,9 +11,10 @@ import json
 import math
 import os
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,6 +23,10 @@ from minigrad import backend, dtype as dtypes
 from minigrad.tensor import Tensor, from_array
 
 _MAGIC = "minigrad-1"
+_SIGNS_OF_DAMAGE = (  # what the readers of zip, JSON and NumPy files raise on bytes that nobody wrote so
+    zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, StopIteration,
+    NotImplementedError, RecursionError, MemoryError, OSError,
+)  # fmt: skip
 
 
 def save(obj: Any, f: "str | os.PathLike | BinaryIO") -> None:
@@ -117,15 +122,20 @@ def load(f: "str | os.PathLike | BinaryIO", map_location: Any = None, *, weights
     `weights_only` is accepted and always so. RuntimeError for a truncated, altered or foreign file, with its name.
     """
     name = os.fspath(f) if isinstance(f, (str, os.PathLike)) else getattr(f, "name", "the file")
+    with open(f, "rb") if isinstance(f, (str, os.PathLike)) else nullcontext(f) as file:
+        return _read(file, name, map_location)
+
+
+def _read(file: BinaryIO, name: str, map_location: Any) -> Any:
     try:
-        with zipfile.ZipFile(f) as archive:
+        with zipfile.ZipFile(file) as archive:
             if "structure.json" not in archive.namelist():
                 raise RuntimeError(f"{name} was not written by minigrad.save (no structure.json in the archive)")
             structure = json.loads(archive.read("structure.json"))
             if structure.get("format") != _MAGIC:
                 raise RuntimeError(f"{name} is of format {structure.get('format')!r}; this version reads {_MAGIC!r}")
             return _restore(structure["object"], archive, {}, map_location)
-    except (zipfile.BadZipFile, EOFError, ValueError, KeyError) as error:
+    except _SIGNS_OF_DAMAGE as error:
         raise RuntimeError(f"{name} is truncated, altered or not a file of minigrad.save: {error}") from error
 
 

@@ -1288,6 +1288,20 @@ class Tensor:
     def pin_memory(self) -> "Tensor":
         return self
 
+    def is_pinned(self) -> builtins.bool:
+        return False
+
+    def share_memory_(self) -> "Tensor":
+        """Move a leaf on the CPU into memory that forked processes share with this one."""
+        from minigrad.onemachine import multiprocessing
+
+        return multiprocessing.share(self)
+
+    def is_shared(self) -> builtins.bool:
+        from minigrad.onemachine import multiprocessing
+
+        return multiprocessing.is_shared(self)
+
     def float(self) -> "Tensor":
         return self.to(dtypes.float32)
 

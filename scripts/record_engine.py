@@ -2,7 +2,7 @@
 
     python scripts/record_engine.py          (PyTorch must be installed; writes tests/recorded/engine.json)
 
-The programs are those of tests/programs; what each returned is stored as values, shapes and dtypes, or the error's type.
+The programs are those of tests/programs. What each returned is kept as values, shapes and dtypes, or the error's type.
 """
 
 import importlib
@@ -31,7 +31,9 @@ def main() -> None:
         for name, program in programs.items():
             rows.append(f"{json.dumps(name)}: {json.dumps(outcome(program, torch))}")
             if not torch.is_grad_enabled() or torch.get_default_dtype() is not torch.float32:
-                raise SystemExit(f"{topic}: {name} left a global switch flipped: the programs after it would record nonsense")
+                raise SystemExit(
+                    f"{topic}: {name} left a global switch flipped: the programs after it would record nonsense"
+                )
         lines.append(f'"{topic}": {{\n' + ",\n".join(rows) + "}")
         print(f"{topic}: {len(rows)} programs")
     path = ROOT / "tests" / "recorded" / "engine.json"

@@ -21,8 +21,8 @@ DTYPES = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16"
 NUMBERS = [True, 2, 2.5]
 ONE = [
     *("exp", "log", "sqrt", "rsqrt", "reciprocal", "sin", "tanh", "sigmoid", "erf", "neg", "abs", "square", "sign"),
-    *("floor", "round", "isnan", "logical_not", "bitwise_not", "sum", "prod", "mean", "var", "amax", "argmax", "all", "cumsum"),
-    *("cumprod", "logsumexp", "softmax", "norm", "sort", "trace", "clone", "zeros_like"),
+    *("floor", "round", "isnan", "logical_not", "bitwise_not", "sum", "prod", "mean", "var", "amax", "argmax", "all"),
+    *("cumsum", "cumprod", "logsumexp", "softmax", "norm", "sort", "trace", "clone", "zeros_like"),
 ]
 TWO = [
     *("add", "sub", "mul", "div", "floor_divide", "remainder", "fmod", "pow", "atan2", "maximum", "eq", "lt"),

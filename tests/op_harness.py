@@ -43,7 +43,7 @@ def tensors(case: Case, arrays: Sequence[np.ndarray], device: str = "cpu") -> li
 
 
 def call(case: Case, inputs: Sequence[Tensor], device: str = "cpu") -> list[Tensor]:
-    """The outputs of the case; raw arrays among its parameters take the device, and the floating dtype of the inputs."""
+    """The outputs of the case; raw arrays among its parameters take the device and the floating dtype of the inputs."""
     floating = next((x.array.dtype for x in inputs if x.is_floating_point()), np.dtype("float64"))
     params = {name: _placed(value, device, floating) for name, value in case.params.items()}
     return flat(case.function(*inputs, **params))

@@ -1,7 +1,6 @@
 """The 200 names of ops that users bring from PyTorch, and which of them the engine has by now."""
 
-NAMES = tuple(
-    """
+NAMES = """
     add sub mul div true_divide floor_divide remainder pow rsub neg abs exp log log1p log2 sqrt rsqrt square
     reciprocal sin cos tanh sigmoid erf sign floor ceil round clamp clamp_min maximum minimum lerp addcmul
     addcdiv eq ne lt le gt ge isclose isfinite isinf isnan logical_and logical_or logical_not where matmul mm
@@ -25,18 +24,15 @@ NAMES = tuple(
     nn.functional.kl_div tan atan2 expm1 addmv inner linalg.norm linalg.inv linalg.det linalg.solve trace
     scatter_reduce nn.functional.relu6 nn.functional.selu nn.functional.glu nn.functional.prelu
     nn.functional.pixel_shuffle
-    """.split()
-)
+""".split()  # noqa: SIM905
 
-# Still to come: convolution, pooling, batch / group / instance norm, interpolate, unfold of images, linalg, pixel_shuffle.
-LATER = tuple(
-    """
+# Still to come: convolution, pooling, batch / group / instance norm, interpolate, nn's unfold, linalg, pixel_shuffle.
+LATER = """
     nn.functional.conv1d nn.functional.conv2d nn.functional.conv_transpose2d nn.functional.max_pool1d
     nn.functional.max_pool2d nn.functional.avg_pool1d nn.functional.avg_pool2d nn.functional.adaptive_avg_pool1d
     nn.functional.adaptive_avg_pool2d nn.functional.interpolate nn.functional.unfold nn.functional.batch_norm
     nn.functional.group_norm nn.functional.instance_norm nn.functional.pixel_shuffle linalg.vector_norm
     linalg.norm linalg.inv linalg.det linalg.solve
-    """.split()
-)
+""".split()  # noqa: SIM905
 
-PRESENT = tuple(name for name in NAMES if name not in LATER)
+PRESENT = [name for name in NAMES if name not in LATER]

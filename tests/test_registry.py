@@ -1,4 +1,4 @@
-"""What the registry of ops promises: a case for every op, a reference for every fused one, rules that keep to the rules."""
+"""What the registry of ops promises: cases for all, a reference for every fused one, rules of ordinary ops only."""
 
 import ast
 import functools
@@ -157,7 +157,8 @@ def attributes(function: ast.FunctionDef) -> Iterator[ast.Attribute]:
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_rule_asks_of_arrays_only_what_arrays_and_tensors_share(name: str) -> None:
-    which = REGISTRY[name.removesuffix("_vjp")]
+    which = REGISTRY.get(name.removesuffix("_vjp"))
+    assert which is not None, f"{name} is the rule of no op: is its file imported by ops/__init__.py?"
     if isinstance(which, FusedOp):
         return  # raw arrays only: the reference is differentiated in its place
     for function in helpers(FUNCTIONS[name]):
@@ -175,11 +176,11 @@ def test_a_rule_asks_of_arrays_only_what_arrays_and_tensors_share(name: str) -> 
 def test_rules_are_named_after_their_ops() -> None:
     assert len(RULES) > 60
     for name in RULES:
-        assert REGISTRY[name.removesuffix("_vjp")].rule is not None
+        assert name.removesuffix("_vjp") in REGISTRY
     for path in sorted(OPS.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                assert node.func.attr not in ("vjp", "vjp_into"), f"{path.name}: {node.func.attr} decorates named functions"
+                assert node.func.attr not in ("vjp", "vjp_into"), f"{path.name}: decorate a named function"
 
 
 @pytest.mark.parametrize("path", sorted(OPS.glob("*.py")), ids=lambda path: path.name)

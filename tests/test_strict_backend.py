@@ -120,7 +120,7 @@ def test_out_of_range_indices_raise_where_the_device_would_wrap() -> None:
         lambda: x.scatter(0, mg.tensor([[4, 0, 0]]), 1.0),
         lambda: mg.nn.functional.embedding(mg.tensor([4]), x),
     ):
-        with pytest.raises(IndexError, match=r"out of (bounds|range)"):
+        with pytest.raises((IndexError, RuntimeError), match=r"out of (bounds|range)"):  # gather: as PyTorch
             read()
 
 

@@ -1,45 +1,23 @@
 """Primitives in plain array code, valid for NumPy and CuPy alike.
 
 `array_module(x)` is numpy or cupy. What differs between the two, or from what an op needs, is settled here: reductions
-take no `where=` / `initial=` (CuPy has none), sums of half precision run in float32 and are rounded once, integer sums are
-int64. A backend's own module (kernels/cpu) gives the same names and overrides what it does faster.
+take no `where=` / `initial=` (CuPy has none), sums of half precision run in float32 and are rounded once, integer sums
+are int64. A backend's own module (kernels/cpu) gives the same names and overrides what it does faster.
 """
-
-from typing import Any
 
 from minigrad.backend import array_module
 from minigrad.dtype import result_dtype
 from minigrad.kernels.common_nn import (
     add_rows as add_rows,
-)
-from minigrad.kernels.common_nn import (
     gelu as gelu,
-)
-from minigrad.kernels.common_nn import (
     gelu_grad as gelu_grad,
-)
-from minigrad.kernels.common_nn import (
     log_softmax as log_softmax,
-)
-from minigrad.kernels.common_nn import (
     log_softmax_backward as log_softmax_backward,
-)
-from minigrad.kernels.common_nn import (
     one_hot as one_hot,
-)
-from minigrad.kernels.common_nn import (
     sigmoid as sigmoid,
-)
-from minigrad.kernels.common_nn import (
     softmax as softmax,
-)
-from minigrad.kernels.common_nn import (
     softmax_backward as softmax_backward,
-)
-from minigrad.kernels.common_nn import (
     softplus as softplus,
-)
-from minigrad.kernels.common_nn import (
     take_rows as take_rows,
 )
 from minigrad.kernels.optim_reference import adam_update as adam_update

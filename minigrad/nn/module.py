@@ -330,7 +330,9 @@ class Module:
         return self._apply(lambda t: t.type(dst_type))
 
     def share_memory(self) -> "Module":
-        """Has no effect: there is one process."""
+        """Move parameters and buffers into memory that forked processes share (`Tensor.share_memory_`)."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            tensor.share_memory_()
         return self
 
     # ------------------------------------------------------------------ saving

@@ -91,7 +91,8 @@ def divide(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
         return floor_divide(a, b)
     if rounding_mode == "trunc":
         quotient = trunc(div(a, b))
-        integers = not any(is_floating(x.array.dtype) for x in (a, b) if isinstance(x, Tensor)) and not isinstance(b, float)
+        floating = any(is_floating(x.array.dtype) for x in (a, b) if isinstance(x, Tensor))
+        integers = not floating and not isinstance(b, float)
         return quotient.to(a.dtype) if integers else quotient
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
@@ -173,12 +174,10 @@ def power_vjp(dy, a, b, y, needs):
         else:
             da = where(eq(b, 0), 0.0, dy * (b * a ** (b - 1)))
     if needs[1]:
-        log_a = math.log(a) if isinstance(a, (int, float)) and a > 0 else log(a) if not isinstance(a, (int, float)) else 0.0
-        db = dy * y * log_a
         if isinstance(a, (int, float)):
-            db = db if a > 0 else zeros_as(dy)
+            db = dy * y * math.log(a) if a > 0 else zeros_as(dy)
         else:
-            db = where(logical_and(eq(a, 0), ge(b, 0)), 0.0, db)
+            db = where(logical_and(eq(a, 0), ge(b, 0)), 0.0, dy * y * log(a))
     return da, db
 
 

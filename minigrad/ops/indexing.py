@@ -1,10 +1,10 @@
 """Indexing: reading and writing parts of a tensor, by slices, integers, masks and index tensors.
 
-A raw index is what the array library takes: ints, slices, None, Ellipsis and integer or boolean raw arrays, alone or in a
-tuple; `raw_index` of indices.py makes one from what a user wrote. Reading and adding-into are each other's adjoint
-(`getitem` / `scatter_into`, `along_axis` / `add_along`), which closes the set under differentiation; their gradients are
-added straight into the parent's buffer where one exists (`vjp_into`), so that reading a sequence step by step costs no
-array of zeros a step.
+A raw index is what the array library takes: ints, slices, None, Ellipsis and integer or boolean raw arrays, alone or in
+a tuple; `raw_index` of indices.py makes one from what a user wrote. Reading and adding-into are each other's adjoint
+(`getitem` / `scatter_into`, `along_axis` / `add_along`), which closes the set under differentiation; their gradients
+are added straight into the parent's buffer where one exists (`vjp_into`), so that reading a sequence step by step costs
+no array of zeros a step.
 """
 
 import math
@@ -95,10 +95,10 @@ def write(x: Tensor, index: Any, value: Any) -> None:
             value = value.to(of(x.array.dtype))
     if len(steps) == 1:
         inplace.set_item(x, steps[0], value)
+    elif inplace.is_recorded(x, value):
+        _write_two(x, steps, value)
     else:
-        inplace.set_item(getitem(x, index=steps[0]), steps[1], value) if not inplace.is_recorded(x, value) else _write_two(
-            x, steps, value
-        )
+        inplace.set_item(getitem(x, index=steps[0]), steps[1], value)
 
 
 def _write_two(x: Tensor, steps: list, value: Any) -> None:
@@ -115,8 +115,8 @@ def explain_write(error: Exception, x: Tensor, index: Any, value: Any) -> Except
     except (IndexError, ValueError, TypeError):
         return IndexError(f"index {index!r} does not fit a tensor of shape {tuple(x.shape)}: {error}")
     return RuntimeError(
-        f"shape mismatch: value tensor of shape {list(shape)} cannot be broadcast to indexing result of shape {list(target)} "
-        f"in a tensor of shape {list(x.shape)}"
+        f"shape mismatch: value tensor of shape {list(shape)} cannot be broadcast to indexing result of shape "
+        f"{list(target)} in a tensor of shape {list(x.shape)}"
     )
 
 
@@ -150,7 +150,8 @@ def add_along_vjp(dy, indices, axis):
 def _index_for(x: Tensor, index: Tensor, dim: int, name: str) -> Any:
     """The raw int64 index of gather and scatter, checked: same number of dims, entries in [0, size)."""
     if not isinstance(index, Tensor) or index.array.dtype.kind not in "iu":
-        raise RuntimeError(f"{name}(): Expected dtype int64 for index, got {getattr(index, 'dtype', type(index).__name__)}")
+        given = getattr(index, "dtype", type(index).__name__)
+        raise RuntimeError(f"{name}(): Expected dtype int64 for index, got {given}")
     if index.array.ndim != x.array.ndim and x.array.ndim and index.array.ndim:
         raise RuntimeError(
             f"{name}(): Index tensor must have the same number of dimensions as input tensor: "
@@ -172,7 +173,8 @@ def _cut(x: Tensor, shape: Sequence[int], dim: int, name: str) -> Tensor:
                 f"{list(x.shape)} apart from dimension {dim} ({name})"
             )
     index = tuple(slice(None) if i == dim else slice(0, n) for i, n in enumerate(shape))
-    return x if all(i == dim or n == m for i, (n, m) in enumerate(zip(shape, x.array.shape, strict=True))) else getitem(x, index=index)
+    fits = all(i == dim or n == m for i, (n, m) in enumerate(zip(shape, x.array.shape, strict=True)))
+    return x if fits else getitem(x, index=index)
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -237,7 +239,9 @@ def _window(y: Any, shape: tuple, axis: int) -> Any:
 def _source(src: Tensor, shape: tuple, name: str) -> Tensor:
     """The part of src that an index of `shape` takes."""
     if src.array.ndim != len(shape) or any(n > m for n, m in zip(shape, src.array.shape, strict=True)):
-        raise RuntimeError(f"{name}(): Expected index {list(shape)} to be no larger than src {list(src.shape)} in any dimension")
+        raise RuntimeError(
+            f"{name}(): Expected index {list(shape)} to be no larger than src {list(src.shape)} in any dimension"
+        )
     return getitem(src, index=tuple(slice(0, n) for n in shape))
 
 
@@ -249,14 +253,17 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any, reduce: str | None = N
     value = src
     if isinstance(src, Tensor):
         if src.array.dtype != x.array.dtype:
-            raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype, got {x.dtype} and {src.dtype}")
+            raise RuntimeError(
+                f"scatter(): Expected self.dtype to be equal to src.dtype, got {x.dtype} and {src.dtype}"
+            )
         value = _source(src, raw.shape, "scatter") if src.array.ndim else src
     if reduce is None:
         return scatter_write(x, value, indices=raw, axis=dim)
     if reduce == "add":
         return scatter_plus(x, value, indices=raw, axis=dim)
     if reduce == "multiply":
-        return scatter_reduce(x, dim, index, value if isinstance(value, Tensor) else x.new_full(raw.shape, value), "prod", True)
+        value = value if isinstance(value, Tensor) else x.new_full(raw.shape, value)
+        return scatter_reduce(x, dim, index, value, "prod", True)
     raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce!r}")
 
 
@@ -306,7 +313,8 @@ def _positions(x: Tensor, index: Any, dim: int, name: str) -> tuple:
 def _check_same_device(x: Tensor, source: Tensor, name: str) -> None:
     if backend_of(x.array) is not backend_of(source.array):
         raise RuntimeError(
-            f"{name}: Expected all tensors to be on the same device, but found at least two devices: {x.device}, {source.device}"
+            f"{name}: Expected all tensors to be on the same device, but found at least two devices: "
+            f"{x.device}, {source.device}"
         )
 
 
@@ -323,7 +331,9 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any = 1
     _check_same_device(x, source, "index_add")
     fits = tuple(where_to[-1].size if i == dim else n for i, n in enumerate(x.array.shape))
     if x.array.ndim and source.array.shape != fits:
-        raise RuntimeError(f"index_add(): source has shape {list(source.shape)}, expected {list(fits)} for {where_to[-1].size} indices")
+        raise RuntimeError(
+            f"index_add(): source has shape {list(source.shape)}, expected {list(fits)} for {where_to[-1].size} indices"
+        )
     source = source if alpha == 1 else mul(source, alpha)
     return x + scatter_into(source, index=where_to, shape=x.array.shape)
 
@@ -352,9 +362,12 @@ def index_put(x: Tensor, indices: tuple, values: Any, accumulate: bool = False) 
 def masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor:
     """x with `value` where the mask holds; the mask broadcasts to x."""
     if not isinstance(mask, Tensor) or mask.array.dtype.kind != "b":
-        raise RuntimeError(f"masked_fill only supports boolean masks, but got dtype {getattr(mask, 'dtype', type(mask).__name__)}")
+        given = getattr(mask, "dtype", type(mask).__name__)
+        raise RuntimeError(f"masked_fill only supports boolean masks, but got dtype {given}")
     if isinstance(value, Tensor) and value.array.ndim:
-        raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got {value.array.ndim} dimensions")
+        raise RuntimeError(
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got {value.array.ndim} dimensions"
+        )
     if isinstance(value, float) and x.array.dtype.kind in "iub" and not isinstance(value, bool):
         value = int(value)
     value = value.to(x.dtype) if isinstance(value, Tensor) else value

@@ -35,10 +35,13 @@ def matmul_any(a: Any, b: Any) -> Tensor:
     a, b = _operand(a, b), _operand(b, a)
     if a.array.ndim == 0 or b.array.ndim == 0:
         raise RuntimeError(
-            f"both arguments to matmul need to be at least 1D, but they are {a.array.ndim}D and {b.array.ndim}D; use * for scalars"
+            f"both arguments to matmul need to be at least 1D, but they are {a.array.ndim}D and {b.array.ndim}D; "
+            "use * for scalars"
         )
     if a.array.dtype != b.array.dtype:
-        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}; convert one with .to()")
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}; convert one with .to()"
+        )
     row, column = a.array.ndim == 1, b.array.ndim == 1
     a = reshape(a, shape=(1, a.array.size)) if row else a
     b = reshape(b, shape=(b.array.size, 1)) if column else b
@@ -78,7 +81,8 @@ def matmul_of_rank(name: str, a: Tensor, b: Tensor, rank_a: int, rank_b: int) ->
     """mm, bmm, mv, dot: the product, for operands of exactly these ranks."""
     if a.array.ndim != rank_a or b.array.ndim != rank_b:
         raise RuntimeError(
-            f"{name}: expected operands of {rank_a} and {rank_b} dimensions, got shapes {list(a.shape)} and {list(b.shape)}"
+            f"{name}: expected operands of {rank_a} and {rank_b} dimensions, got shapes {list(a.shape)} and "
+            f"{list(b.shape)}"
         )
     if name == "bmm" and a.array.shape[0] != b.array.shape[0]:
         raise RuntimeError(f"bmm: batch sizes differ: {list(a.shape)} and {list(b.shape)}")
@@ -157,7 +161,9 @@ def _parse(equation: str, operands: Sequence[Tensor]) -> tuple[list[list[str]], 
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):
-        raise RuntimeError(f"einsum(): the equation '{equation}' names {len(terms)} operands, {len(operands)} were given")
+        raise RuntimeError(
+            f"einsum(): the equation '{equation}' names {len(terms)} operands, {len(operands)} were given"
+        )
     free = [letter for letter in reversed(string.ascii_letters) if letter not in equation]
     longest = 0
     for term, x in zip(terms, operands, strict=True):
@@ -191,7 +197,9 @@ def _diagonalised(x: Tensor, letters: list[str]) -> tuple[Tensor, list[str]]:
             i = letters.index(letter)
             j = letters.index(letter, i + 1)
             if x.array.shape[i] != x.array.shape[j]:
-                raise RuntimeError(f"einsum(): '{letter}' has sizes {x.array.shape[i]} and {x.array.shape[j]} in one operand")
+                raise RuntimeError(
+                    f"einsum(): '{letter}' has sizes {x.array.shape[i]} and {x.array.shape[j]} in one operand"
+                )
             x = x.diagonal(0, i, j)
             letters = [n for k, n in enumerate(letters) if k not in (i, j)] + [letter]
     return x, letters

@@ -7,7 +7,8 @@ from typing import Any
 
 from minigrad.backend import kernels_of
 from minigrad.dtype import is_floating, of
-from minigrad.op import fused, numel, op
+from minigrad.op import fused, op
+from minigrad.tensor import numel
 from minigrad.ops import reduce
 from minigrad.ops.elementwise import add, exp, mul, ne, rsqrt, where
 from minigrad.ops.linalg import matmul

@@ -5,7 +5,7 @@
 from typing import Any
 
 from minigrad.backend import kernels_of
-from minigrad.indices import repeated_positions
+from minigrad.indices import index_of_diagonal, repeated_positions
 from minigrad.op import op
 from minigrad.ops.indexing import getitem, scatter_into
 from minigrad.ops.shape import permute, reshape
@@ -88,19 +88,10 @@ def last_diagonal_vjp(dy, x_shape, offset):
     return scatter_into(dy, index=index_of_diagonal(dy, offset), shape=x_shape)
 
 
-def index_of_diagonal(like: Any, offset: int) -> tuple:
-    """The raw index that picks the diagonal `like` of the last two axes."""
-    raw = like.array if isinstance(like, Tensor) else like
-    i = kernels_of(raw).arange(raw.shape[-1], raw)
-    return Ellipsis, i - min(offset, 0), i + max(offset, 0)
-
-
 def diag_embed(x: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Zeros with the last dim of x on the diagonal of the plane of two new dims."""
     n = x.array.shape[-1] + (offset if offset > 0 else -offset)
-    i = kernels_of(x.array).arange(x.array.shape[-1], x.array)
-    index = (Ellipsis, i - min(offset, 0), i + max(offset, 0))
-    planes = scatter_into(x, index=index, shape=(*x.array.shape[:-1], n, n))
+    planes = scatter_into(x, index=index_of_diagonal(x, offset), shape=(*x.array.shape[:-1], n, n))
     a, b = one_dim(dim1, planes.array.ndim), one_dim(dim2, planes.array.ndim)
     return planes.movedim((-2, -1), (a, b))
 

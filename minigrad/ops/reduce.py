@@ -1,8 +1,8 @@
 """Reductions: sums, products, extremes, norms, running sums, orders.
 
-`axis` is a tuple of axes counted from the front, or None for all (the Tensor methods see to that). Gradients at the edges:
-ties in `amax` / `amin` share the gradient; `max` over one dim gives it to the entry whose index it returns; `prod` and
-`cumprod` are exact with zeros in the input; the 2-norm's gradient at 0 is 0.
+`axis` is a tuple of axes counted from the front, or None for all (the Tensor methods see to that). Gradients at the
+edges: ties in `amax` / `amin` share the gradient; `max` over one dim gives it to the entry whose index it returns;
+`prod` and `cumprod` are exact with zeros in the input; the 2-norm's gradient at 0 is 0.
 """
 
 import math
@@ -12,11 +12,11 @@ from typing import Any
 from minigrad import dtype as dtypes
 from minigrad.backend import kernels_of
 from minigrad.dtype import is_floating
-from minigrad.op import numel, op
+from minigrad.op import op
 from minigrad.ops.elementwise import abs, eq, exp, ne, power, where, zeros_as
 from minigrad.ops.indexing import along_axis
 from minigrad.ops.shape import cat_arrays, expand_to, flip, permute
-from minigrad.tensor import Tensor, from_raw, one_dim
+from minigrad.tensor import Tensor, from_raw, numel, one_dim
 
 
 def keep_axes(shape: tuple, axis: tuple | None) -> tuple[int, ...]:
@@ -49,7 +49,8 @@ def mean(x, *, axis, keepdims):
     """The sum divided by the count; nan over nothing."""
     if not is_floating(x.dtype):
         raise RuntimeError(
-            f"could not infer output dtype: mean takes floating-point tensors, got {dtypes.of(x.dtype)}; use x.float().mean()"
+            f"could not infer output dtype: mean takes floating-point tensors, got {dtypes.of(x.dtype)}; "
+            "use x.float().mean()"
         )
     total = kernels_of(x).sum(x, axis, keepdims)
     count = _count(x.shape, axis)
@@ -73,7 +74,9 @@ def var(x, *, axis, correction, keepdims):
     centred = wide - (kernels_of(x).sum(wide, axis, True) / count if count else 0)
     total = kernels_of(x).sum(centred * centred, axis, keepdims)
     freedom = count - correction
-    return (total / freedom if freedom > 0 else total * math.nan + (math.inf if count > 1 else math.nan)).astype(x.dtype)
+    if freedom <= 0:
+        return (total * math.nan + (math.inf if count > 1 else math.nan)).astype(x.dtype)
+    return (total / freedom).astype(x.dtype)
 
 
 @var.vjp
@@ -142,8 +145,8 @@ def cumprod(x, *, axis):
 
 @cumprod.vjp
 def cumprod_vjp(dy, x, y, axis):
-    # dx_i = sum over j >= i of dy_j y_j / x_i. Up to the first zero the quotient is exact; from there on, dx at the zero
-    # needs the product of the others, so a row with a zero takes the n^2 form.
+    # dx_i = sum over j >= i of dy_j y_j / x_i. Up to the first zero the quotient is exact; from there on, dx at the
+    # zero needs the product of the others, so a row with a zero takes the n^2 form.
     if not x.ndim:
         return dy
     quotient = flip(cumsum(flip(dy * y, dims=(axis,)), axis=axis), dims=(axis,)) / x

@@ -31,8 +31,8 @@ def view(x: Tensor, shape: Sequence[int]) -> Tensor:
     y = reshape(x, shape=tuple(shape))
     if x.array.size and not array_module(x.array).may_share_memory(x.array, y.array):
         raise RuntimeError(
-            f"view size {list(shape)} is not compatible with input tensor's size {list(x.shape)} and stride {x.stride()} "
-            f"(at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead."
+            f"view size {list(shape)} is not compatible with input tensor's size {list(x.shape)} and stride "
+            f"{x.stride()} (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead."
         )
     return y
 
@@ -197,7 +197,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     for i, x in enumerate(tensors):
         if x.array.shape != first:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at entry {i}"
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at "
+                f"entry {i}"
             )
     return stack_arrays(*tensors, axis=one_dim(dim if axis is None else axis, len(first) + 1))
 
@@ -268,8 +269,8 @@ def expand(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     for i, n in enumerate(have):
         if n not in (1, full[new + i]):
             raise RuntimeError(
-                f"The expanded size of the tensor ({full[new + i]}) must match the existing size ({n}) at non-singleton "
-                f"dimension {new + i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
+                f"The expanded size of the tensor ({full[new + i]}) must match the existing size ({n}) at "
+                f"non-singleton dimension {new + i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
             )
     return expand_to(x, shape=full) if full != have else reshape(x, shape=have)  # a view that can be written
 

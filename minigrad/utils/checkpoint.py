@@ -1,7 +1,7 @@
 """Activation checkpointing: trade time for memory by keeping only a segment's inputs and running it again in backward.
 
-Chen, Xu, Zhang, Guestrin, "Training Deep Nets with Sublinear Memory Cost", 2016. In a stack of n layers cut into segments
-of k, the graph holds n / k segment inputs plus one segment's inner arrays at a time, for one forward more.
+Chen, Xu, Zhang, Guestrin, "Training Deep Nets with Sublinear Memory Cost", 2016. In a stack of n layers cut into
+segments of k, the graph holds n / k segment inputs plus one segment's inner arrays at a time, for one forward more.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from typing import Any
 
 from minigrad import autograd, random
 from minigrad.autograd import Node
+from minigrad.inplace import version_of
 from minigrad.ops import cat_arrays, getitem, reshape
 from minigrad.tensor import Tensor, from_raw
 
@@ -22,12 +23,12 @@ class _Segment:
     name = "checkpoint"
 
     def __init__(self, function: Callable, args: tuple, kwargs: dict, preserve_rng_state: bool):
-        self.function, self.args, self.kwargs = function, args, kwargs
+        self.function, self.args, self.kwargs = function, _as_now(args), _as_now(kwargs)
         self.rng_state = random.get_rng_state() if preserve_rng_state else None
 
-    def run(self) -> tuple[Tensor, Any]:
+    def run(self, args: tuple, kwargs: dict) -> tuple[Tensor, Any]:
         """The outputs laid end to end as one flat tensor (a node has one output), and their layout."""
-        outputs = self.function(*self.args, **self.kwargs)
+        outputs = self.function(*args, **kwargs)
         several = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
         tensors = [x for x in several if isinstance(x, Tensor) and x.is_floating_point()]
         if len(tensors) == 1:
@@ -41,12 +42,14 @@ class _Segment:
             random.set_rng_state(self.rng_state)
         try:
             with autograd.enable_grad():
-                return self.run()[0].node
+                return self.run(_as_now(self.args), _as_now(self.kwargs))[0].node
         finally:
             random.set_rng_state(now)
 
 
-def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True, **kwargs: Any) -> Any:
+def checkpoint(
+    function: Callable, *args: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True, **kwargs: Any
+) -> Any:
     """`function(*args, **kwargs)`, without keeping its inner arrays for backward: they are computed again then.
 
     The function must be pure up to random numbers, whose state is restored (`preserve_rng_state`). Returns what the
@@ -56,10 +59,13 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
     if not autograd.is_grad_enabled():
         return function(*args, **kwargs)
     before = next(autograd._births)
-    flat, (outputs, several) = segment.run()
+    versions = [
+        (f"argument {i}", version_of(x), version_of(x).count) for i, x in enumerate(args) if isinstance(x, Tensor)
+    ]
+    flat, (outputs, several) = segment.run(args, kwargs)
     if flat.node is None:
         return outputs
-    node = Node(segment, _frontier(flat.node, before), {"the call": ()}, None, flat.array)
+    node = Node(segment, _frontier(flat.node, before), {"the call": ()}, versions, flat.array)
     flat = from_raw(flat.array)
     flat.node = node
     results, start = [], 0
@@ -70,6 +76,19 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
             x = reshape(piece, shape=x.array.shape)
         results.append(x)
     return type(outputs)(results) if isinstance(outputs, (tuple, list)) else results[0]
+
+
+def _as_now(x: Any) -> Any:
+    """Arguments with their tensors as they are now: a recorded in-place write rebinds the caller's objects."""
+    if isinstance(x, (tuple, list)):
+        return type(x)(_as_now(item) for item in x) if type(x) in (tuple, list) else x
+    if type(x) is dict:
+        return {name: _as_now(item) for name, item in x.items()}
+    if not isinstance(x, Tensor):
+        return x
+    twin = from_raw(x.array)
+    twin.node = x.node
+    return twin
 
 
 def _frontier(node: Node, before: int) -> list[Node]:
@@ -87,7 +106,9 @@ def _frontier(node: Node, before: int) -> list[Node]:
     return list(outside.values())
 
 
-def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True) -> Any:
+def checkpoint_sequential(
+    functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True
+) -> Any:
     """Run a Sequential (or a list of functions) in `segments` checkpointed pieces, the last one plainly."""
     functions = list(functions.children()) if hasattr(functions, "children") else list(functions)
     size = len(functions) // segments

@@ -555,7 +555,13 @@ def modes_after_errors(m):
             raise KeyError("inside")
 
     decorated = m.inference_mode()(lambda: 1 / 0)
-    return [error_of(fails), m.is_grad_enabled(), error_of(decorated), m.is_grad_enabled(), m.is_inference_mode_enabled()]
+    return [
+        error_of(fails),
+        m.is_grad_enabled(),
+        error_of(decorated),
+        m.is_grad_enabled(),
+        m.is_inference_mode_enabled(),
+    ]
 
 
 def no_grad_makes_no_graph(m):

@@ -1,7 +1,6 @@
 """Programs that make tensors: from data, filled, ranges, and their errors."""
 
 import numpy as np
-
 from programs.common import error_of
 
 CASES = {
@@ -140,13 +139,35 @@ def copies_and_shares(m):
 
 def sizes(m):
     s = m.zeros(2, 3).shape
-    return [s == (2, 3), s[0], s[-1], list(s[1:]), s.numel(), len(s), str(s), list(s + (4,)), isinstance(s, tuple), m.Size([2, 3]) == s]
+    return [
+        s == (2, 3),
+        s[0],
+        s[-1],
+        list(s[1:]),
+        s.numel(),
+        len(s),
+        str(s),
+        list(s + m.Size([4])),
+        isinstance(s, tuple),
+        m.Size([2, 3]) == s,
+    ]
 
 
 def devices(m):
     d = m.device("cpu")
     return [
-        str(d), repr(d), d == m.device("cpu"), d.type, d.index, str(m.device("cuda:1")), repr(m.device("cuda", 0)),
-        m.device("cuda", 1) == m.device("cuda:1"), m.device("cuda") == m.device("cuda:0"), m.device(d) == d,
-        error_of(lambda: m.device("xpu9")), error_of(lambda: m.device("cuda:x")), len({m.device("cpu"), m.device("cpu")}), d == "cpu",
-    ]  # fmt: skip
+        str(d),
+        repr(d),
+        d == m.device("cpu"),
+        d.type,
+        d.index,
+        str(m.device("cuda:1")),
+        repr(m.device("cuda", 0)),
+        m.device("cuda", 1) == m.device("cuda:1"),
+        m.device("cuda") == m.device("cuda:0"),
+        m.device(d) == d,
+        error_of(lambda: m.device("xpu9")),
+        error_of(lambda: m.device("cuda:x")),
+        len({m.device("cpu"), m.device("cpu")}),
+        d == "cpu",
+    ]

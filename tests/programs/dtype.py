@@ -48,7 +48,9 @@ def _with_0d(operation: Any) -> Any:
 def _with_numbers(operation: Any, numbers: Any = _NUMBERS) -> Any:
     def program(m):
         tensors = [m.tensor([3, 2]).to(getattr(m, name)) for name in _NAMES[:-1]] + [m.tensor(3), m.tensor(3.0)]
-        pairs = [(a, b) for a in tensors for b in numbers.values()] + [(b, a) for a in tensors for b in numbers.values()]
+        pairs = [(a, b) for a in tensors for b in numbers.values()] + [
+            (b, a) for a in tensors for b in numbers.values()
+        ]
         return [_either(lambda a=a, b=b: operation(a, b)) for a, b in pairs]
 
     return program
@@ -69,17 +71,53 @@ CASES = (
     | {
         name: _unary(name)
         for name in (
-            "sum", "mean", "prod", "max", "min", "exp", "sqrt", "sin", "sigmoid", "tanh", "neg",
-            "sign", "reciprocal", "logical_not", "bitwise_not", "std", "isnan",
-            "isfinite", "norm", "count_nonzero", "float", "double", "half", "bfloat16", "long", "int", "short", "char", "byte",
-            "bool", "unique",
+            "sum",
+            "mean",
+            "prod",
+            "max",
+            "min",
+            "exp",
+            "sqrt",
+            "sin",
+            "sigmoid",
+            "tanh",
+            "neg",
+            "sign",
+            "reciprocal",
+            "logical_not",
+            "bitwise_not",
+            "std",
+            "isnan",
+            "isfinite",
+            "norm",
+            "count_nonzero",
+            "float",
+            "double",
+            "half",
+            "bfloat16",
+            "long",
+            "int",
+            "short",
+            "char",
+            "byte",
+            "bool",
+            "unique",
         )
     }
-    | {name: _unary(name, names=_NAMES[:-1]) for name in ("argmax", "abs", "floor", "ceil", "round", "square", "relu", "trunc")}
+    | {
+        name: _unary(name, names=_NAMES[:-1])
+        for name in ("argmax", "abs", "floor", "ceil", "round", "square", "relu", "trunc")
+    }
     | {name: _unary(name, names=("float32", "int64", "bool")) for name in ("any", "all")}
-    | {f"{name} over a dim": _unary(name, 0) for name in ("sum", "mean", "prod", "cumsum", "cumprod", "max", "softmax", "sort")}
-    | {"sum as float64": lambda m: m.tensor([1, 2]).sum(dtype=m.float64), "mean of ints as float": lambda m: m.tensor([1, 2]).mean(dtype=m.float32)}
-)  # fmt: skip
+    | {
+        f"{name} over a dim": _unary(name, 0)
+        for name in ("sum", "mean", "prod", "cumsum", "cumprod", "max", "softmax", "sort")
+    }
+    | {
+        "sum as float64": lambda m: m.tensor([1, 2]).sum(dtype=m.float64),
+        "mean of ints as float": lambda m: m.tensor([1, 2]).mean(dtype=m.float32),
+    }
+)
 
 
 def where_promotes(m):
@@ -133,7 +171,11 @@ def gradients_of_narrow_floats(m):
 
 def elementwise_of_narrow_floats(m):
     x = m.tensor([0.1, 1.7, 3.3])
-    return [getattr(x.to(d), name)() for d in (m.float16, m.bfloat16) for name in ("exp", "log", "sqrt", "tanh", "sigmoid", "sin")]
+    return [
+        getattr(x.to(d), name)()
+        for d in (m.float16, m.bfloat16)
+        for name in ("exp", "log", "sqrt", "tanh", "sigmoid", "sin")
+    ]
 
 
 def bfloat16_rounds_to_nearest(m):
@@ -144,14 +186,34 @@ def bfloat16_rounds_to_nearest(m):
 def division_of_ints(m):
     a, b = m.tensor([7, -7, 7, -7]), m.tensor([2, 2, -2, -2])
     return [
-        a / b, a // b, a % b, a.fmod(b), a.remainder(b), a.div(b, rounding_mode="trunc"), a.div(b, rounding_mode="floor"),
-        m.floor_divide(a, 2), a / 2, a // 2.0, 7 // b, 7 % b, a % -3, a.float() // 2, a.float() % -2.5,
-    ]  # fmt: skip
+        a / b,
+        a // b,
+        a % b,
+        a.fmod(b),
+        a.remainder(b),
+        a.div(b, rounding_mode="trunc"),
+        a.div(b, rounding_mode="floor"),
+        m.floor_divide(a, 2),
+        a / 2,
+        a // 2.0,
+        7 // b,
+        7 % b,
+        a % -3,
+        a.float() // 2,
+        a.float() % -2.5,
+    ]
 
 
 def division_by_zero(m):
     x = m.tensor([1.0, -1.0, 0.0])
-    return [x / 0, x // 0, x % 0, error_of(lambda: m.tensor([1]) // 0), error_of(lambda: m.tensor([1]) % 0), m.tensor([1]) / 0]
+    return [
+        x / 0,
+        x // 0,
+        x % 0,
+        error_of(lambda: m.tensor([1]) // 0),
+        error_of(lambda: m.tensor([1]) % 0),
+        m.tensor([1]) / 0,
+    ]
 
 
 def overflow(m):
@@ -168,26 +230,74 @@ def overflow(m):
 def powers(m):
     x = m.tensor([2, 3])
     return [
-        x**2, x**0, error_of(lambda: x**-1), x**0.5, 2**x, 2.0**x, m.tensor([2.0]) ** m.tensor([3]), x ** m.tensor([2, 0]),
-        m.tensor([True, False]) ** 2, m.tensor([-8.0]) ** (1 / 3), m.tensor([0.0]) ** 0, m.tensor([4.0]) ** 0.5,
-    ]  # fmt: skip
+        x**2,
+        x**0,
+        error_of(lambda: x**-1),
+        x**0.5,
+        2**x,
+        2.0**x,
+        m.tensor([2.0]) ** m.tensor([3]),
+        x ** m.tensor([2, 0]),
+        m.tensor([True, False]) ** 2,
+        m.tensor([-8.0]) ** (1 / 3),
+        m.tensor([0.0]) ** 0,
+        m.tensor([4.0]) ** 0.5,
+    ]
 
 
 def bools(m):
     a, b = m.tensor([True, False]), m.tensor([True, True])
     return [
-        a + b, a * b, error_of(lambda: a - b), error_of(lambda: -a), a & b, a | b, a ^ b, ~a, a.sum(), a.float().mean(),
-        a == 1, a + 1, a * 2.5, a.any(), a.all(), a.logical_and(b), a.logical_xor(b), a < b, a.max(), a / b, a.int() - b.int(),
-    ]  # fmt: skip
+        a + b,
+        a * b,
+        error_of(lambda: a - b),
+        error_of(lambda: -a),
+        a & b,
+        a | b,
+        a ^ b,
+        ~a,
+        a.sum(),
+        a.float().mean(),
+        a == 1,
+        a + 1,
+        a * 2.5,
+        a.any(),
+        a.all(),
+        a.logical_and(b),
+        a.logical_xor(b),
+        a < b,
+        a.max(),
+        a / b,
+        a.int() - b.int(),
+    ]
 
 
 def conversions(m):
     x = m.tensor([1.7, -2.3, 0.0])
     return [
-        x.to(m.int64), x.long(), x.int(), x.short(), x.char(), x.bool(), x.double(), x.half(), x.bfloat16(), x.to(m.float64),
-        x.to("cpu"), x.to("cpu", m.float64), x.to(m.tensor([1])), x.type(m.float64), x.type_as(m.tensor([1])), x.to(dtype=m.int32),
-        x.to(m.float32) is x, x.to(m.float64) is x, x.float() is x, x.to(m.float32, copy=True) is x, m.tensor([3]).to(float), m.tensor([3]).to(bool),
-    ]  # fmt: skip
+        x.to(m.int64),
+        x.long(),
+        x.int(),
+        x.short(),
+        x.char(),
+        x.bool(),
+        x.double(),
+        x.half(),
+        x.bfloat16(),
+        x.to(m.float64),
+        x.to("cpu"),
+        x.to("cpu", m.float64),
+        x.to(m.tensor([1])),
+        x.type(m.float64),
+        x.type_as(m.tensor([1])),
+        x.to(dtype=m.int32),
+        x.to(m.float32) is x,
+        x.to(m.float64) is x,
+        x.float() is x,
+        x.to(m.float32, copy=True) is x,
+        m.tensor([3]).to(float),
+        m.tensor([3]).to(bool),
+    ]
 
 
 def conversion_to_bytes(m):
@@ -203,22 +313,47 @@ def conversion_keeps_the_graph(m):
 
 def types_by_name(m):
     return [
-        m.tensor([1.0]).type(), m.tensor([1]).type(), m.tensor([True]).type(), m.tensor([1], dtype=m.uint8).type(),
-        m.tensor([1.0], dtype=m.float64).type(), m.tensor([1.0], dtype=m.bfloat16).type(), m.tensor([1.0], dtype=m.float16).type(),
-        m.tensor([1], dtype=m.int8).type(), m.tensor([1.5]).type("torch.LongTensor"), m.tensor([1.5]).type("torch.DoubleTensor"),
-        m.tensor([1.5]).type(m.LongTensor), m.tensor([1]).type(m.FloatTensor), error_of(lambda: m.tensor([1]).type("nonsense")),
-    ]  # fmt: skip
+        m.tensor([1.0]).type(),
+        m.tensor([1]).type(),
+        m.tensor([True]).type(),
+        m.tensor([1], dtype=m.uint8).type(),
+        m.tensor([1.0], dtype=m.float64).type(),
+        m.tensor([1.0], dtype=m.bfloat16).type(),
+        m.tensor([1.0], dtype=m.float16).type(),
+        m.tensor([1], dtype=m.int8).type(),
+        m.tensor([1.5]).type("torch.LongTensor"),
+        m.tensor([1.5]).type("torch.DoubleTensor"),
+        m.tensor([1.5]).type(m.LongTensor),
+        m.tensor([1]).type(m.FloatTensor),
+        error_of(lambda: m.tensor([1]).type("nonsense")),
+    ]
 
 
 def legacy_constructors(m):
     return [
-        m.FloatTensor([1, 2]), m.LongTensor([1, 2]), m.DoubleTensor([[1, 2]]), m.IntTensor([1]), m.ShortTensor([3]),
-        m.ByteTensor([1, 0]), m.BoolTensor([True, False]), m.HalfTensor([1.5]), list(m.FloatTensor(2, 3).shape),
-        list(m.FloatTensor().shape), list(m.LongTensor(4).shape), m.FloatTensor([1.5]).dtype, isinstance(m.ones(1), m.FloatTensor),
-        isinstance(m.ones(1), m.LongTensor), isinstance(m.tensor([1]), m.LongTensor), isinstance(3, m.LongTensor),
-        list(m.FloatTensor(m.Size([2, 2])).shape), m.Tensor([1, 2]), list(m.Tensor(2, 3).shape), m.Tensor([[1, 2.5]]),
-        list(m.Tensor().shape), m.FloatTensor((1, 2)),
-    ]  # fmt: skip
+        m.FloatTensor([1, 2]),
+        m.LongTensor([1, 2]),
+        m.DoubleTensor([[1, 2]]),
+        m.IntTensor([1]),
+        m.ShortTensor([3]),
+        m.ByteTensor([1, 0]),
+        m.BoolTensor([True, False]),
+        m.HalfTensor([1.5]),
+        list(m.FloatTensor(2, 3).shape),
+        list(m.FloatTensor().shape),
+        list(m.LongTensor(4).shape),
+        m.FloatTensor([1.5]).dtype,
+        isinstance(m.ones(1), m.FloatTensor),
+        isinstance(m.ones(1), m.LongTensor),
+        isinstance(m.tensor([1]), m.LongTensor),
+        isinstance(3, m.LongTensor),
+        list(m.FloatTensor(m.Size([2, 2])).shape),
+        m.Tensor([1, 2]),
+        list(m.Tensor(2, 3).shape),
+        m.Tensor([[1, 2.5]]),
+        list(m.Tensor().shape),
+        m.FloatTensor((1, 2)),
+    ]
 
 
 def variables(m):
@@ -231,7 +366,15 @@ def default_dtype(m):
     seen = [m.get_default_dtype()]
     m.set_default_dtype(m.float64)
     try:
-        seen += [m.tensor(1.5), m.zeros(1), m.tensor([1]) / 2, m.arange(2.0), m.tensor([1]), m.tensor([1]) * 0.5, m.ones(1).dtype]
+        seen += [
+            m.tensor(1.5),
+            m.zeros(1),
+            m.tensor([1]) / 2,
+            m.arange(2.0),
+            m.tensor([1]),
+            m.tensor([1]) * 0.5,
+            m.ones(1).dtype,
+        ]
         seen += [m.linspace(0, 1, 3), m.eye(1), m.tensor([1]).exp(), m.full((1,), 0.5), m.Tensor([1])]
     finally:
         m.set_default_dtype(m.float32)
@@ -246,7 +389,14 @@ def properties(m):
 
 
 def same_objects(m):
-    return [m.float is m.float32, m.double is m.float64, m.half is m.float16, m.long is m.int64, m.int is m.int32, m.short is m.int16]
+    return [
+        m.float is m.float32,
+        m.double is m.float64,
+        m.half is m.float16,
+        m.long is m.int64,
+        m.int is m.int32,
+        m.short is m.int16,
+    ]
 
 
 def limits(m):
@@ -268,11 +418,23 @@ def promotion_function(m):
 
 def result_types(m):
     x = m.tensor([1])
-    return [m.result_type(x, 1.0), m.result_type(x, m.tensor(1.0)), m.result_type(x, 2), m.result_type(m.tensor(1), m.ones(1))]
+    return [
+        m.result_type(x, 1.0),
+        m.result_type(x, m.tensor(1.0)),
+        m.result_type(x, 2),
+        m.result_type(m.tensor(1), m.ones(1)),
+    ]
 
 
 def comparison_of_different_types(m):
     return [
-        m.tensor([1]) == m.tensor([1.0]), m.tensor([1, 2]) < 1.5, m.tensor([0.1]) == 0.1, m.tensor([0.1], dtype=m.float64) == 0.1,
-        m.tensor([1]) == True, m.tensor([2**53 + 1]) == 2**53, m.tensor([1]).eq(1), m.tensor([1]) != "a", m.tensor([1]) == None,  # noqa: E711, E712
-    ]  # fmt: skip
+        m.tensor([1]) == m.tensor([1.0]),
+        m.tensor([1, 2]) < 1.5,
+        m.tensor([0.1]) == 0.1,
+        m.tensor([0.1], dtype=m.float64) == 0.1,
+        m.tensor([1]) == True,  # noqa: E712
+        m.tensor([2**53 + 1]) == 2**53,
+        m.tensor([1]).eq(1),
+        m.tensor([1]) != "a",
+        m.tensor([1]) == None,  # noqa: E711
+    ]

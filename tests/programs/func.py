@@ -16,7 +16,9 @@ def _net(m):
 CASES = {
     "grad": lambda m: m.func.grad(lambda x: (x.sin() * x).sum())(_x(m)),
     "grad twice": lambda m: m.func.grad(m.func.grad(lambda x: x.sin() * x**3))(m.tensor(0.7, dtype=m.float64)),
-    "grad three times": lambda m: m.func.grad(m.func.grad(m.func.grad(lambda x: x.exp() * x**3)))(m.tensor(0.7, dtype=m.float64)),
+    "grad three times": lambda m: m.func.grad(m.func.grad(m.func.grad(lambda x: x.exp() * x**3)))(
+        m.tensor(0.7, dtype=m.float64)
+    ),
     "grad of argnums": lambda m: m.func.grad(lambda x, y: (x * y**2).sum(), argnums=(0, 1))(_x(m), _x(m)),
     "grad of the second": lambda m: m.func.grad(lambda x, y: (x * y**2).sum(), argnums=1)(_x(m), _x(m)),
     "grad with aux": lambda m: m.func.grad(lambda x: ((x * x).sum(), x * 2), has_aux=True)(_x(m)),
@@ -36,9 +38,11 @@ CASES = {
     "hessian": lambda m: m.func.hessian(lambda x: (x**3).sum() + x[0] * x[1] * x[2])(_x(m)),
     "hessian of a net": lambda m: m.func.hessian(lambda x: _net(m)[0](_net(m)[1], _net(m)[2], x))(_x(m)),
     "jacrev of grad": lambda m: m.func.jacrev(m.func.grad(lambda x: (x.exp() * x).sum()))(_x(m)),
-    "grad of a jvp": lambda m: m.func.grad(lambda x: m.func.jvp(lambda y: y**3, (x,), (m.ones(3, dtype=m.float64),))[1].sum())(_x(m)),
+    "grad of a jvp": lambda m: m.func.grad(
+        lambda x: m.func.jvp(lambda y: y**3, (x,), (m.ones(3, dtype=m.float64),))[1].sum()
+    )(_x(m)),
     "grad of a vjp": lambda m: m.func.grad(lambda x: m.func.vjp(lambda y: y**3, x)[1](x)[0].sum())(_x(m)),
-}  # fmt: skip
+}
 
 
 def grad_with_a_closure(m):

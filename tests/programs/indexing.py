@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-
 from programs.common import error_of, tell
 
 _ = slice(None)

@@ -139,7 +139,12 @@ def view_of_a_leaf(m):
     x = _leaf(m, 1.0, 2.0)
     with m.no_grad():
         x[0].add_(1)
-    return [error_of(lambda: x[0].add_(1)), error_of(lambda: x[0:1][0].add_(1)), error_of(lambda: x.view(2, 1).zero_()), x]
+    return [
+        error_of(lambda: x[0].add_(1)),
+        error_of(lambda: x[0:1][0].add_(1)),
+        error_of(lambda: x.view(2, 1).zero_()),
+        x,
+    ]
 
 
 def needed_value_overwritten(m):

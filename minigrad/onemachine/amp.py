@@ -1,0 +1,173 @@
+"""`torch.amp`: mixed precision. `autocast` changes no arithmetic here; `GradScaler` scales as PyTorch's does.
+
+Autocast allows a program's products to be computed in 16 bits, which is faster on hardware that has such units. minigrad
+keeps the dtype of the tensors it is given, which autocast's contract permits: results are float32, and more exact.
+"""
+
+import functools
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from minigrad import autograd, backend, dtype as dtypes
+from minigrad.tensor import Tensor
+
+_DTYPES = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16}
+_within: list[tuple[str, bool]] = []  # (device type, enabled) of the autocast blocks around this line
+
+
+class autocast:
+    """A block, or decorated function, in which lower precision would be welcome; computes in the tensors' own dtype.
+
+    With "cuda" on a machine without a GPU it warns and counts as disabled, as PyTorch's. RuntimeError for another
+    device, TypeError for what is no dtype.
+    """
+
+    def __init__(self, device_type: str, dtype: Any = None, enabled: bool = True, cache_enabled: bool | None = None):
+        if not isinstance(device_type, str):
+            raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
+        self.device = backend.device(device_type).type
+        if dtype is not None and not isinstance(dtype, dtypes.DType):
+            raise TypeError(f"autocast: dtype must be a dtype such as minigrad.bfloat16, got {dtype!r}")
+        self.fast_dtype = dtype or _DTYPES[self.device]
+        if enabled and self.device == "cuda" and not backend.is_cuda_available():
+            warnings.warn("CUDA is not available. Disabling autocast.", stacklevel=2)
+            enabled = False
+        self._enabled = enabled
+
+    def __enter__(self) -> "autocast":
+        _within.append((self.device, self._enabled))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _within.pop()
+
+    def __call__(self, function: Callable) -> Callable:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return call
+
+
+def is_autocast_enabled(device_type: str = "cuda") -> bool:
+    """True inside an enabled `autocast` block of that device."""
+    return next((enabled for device, enabled in reversed(_within) if device == device_type), False)
+
+
+def is_autocast_available(device_type: str) -> bool:
+    """True for devices that minigrad knows."""
+    return backend.device(device_type).type in _DTYPES
+
+
+def get_autocast_dtype(device_type: str) -> dtypes.DType:
+    """The dtype an `autocast` without one would stand for: bfloat16 on the CPU, float16 on GPUs."""
+    return _DTYPES[backend.device(device_type).type]
+
+
+class GradScaler:
+    """Keeps small gradients of float16 from vanishing: the loss is multiplied by a scale before backward, the gradients
+    divided by it before the step, and the scale follows what the number range allows.
+
+    `step` leaves the optimizer out when a gradient is inf or nan; `update` then multiplies the scale by
+    `backoff_factor`, or by `growth_factor` after `growth_interval` good steps in a row (Micikevicius et al., "Mixed
+    Precision Training", 2018). For "cuda" without a GPU it warns and is disabled: `scale` gives the loss itself.
+    """
+
+    def __init__(
+        self, device: str = "cuda", init_scale: float = 2.0**16, growth_factor: float = 2.0, backoff_factor: float = 0.5,
+        growth_interval: int = 2000, enabled: bool = True,
+    ):  # fmt: skip
+        self._device = backend.device(device).type
+        if enabled and self._device == "cuda" and not backend.is_cuda_available():
+            warnings.warn("GradScaler is enabled, but CUDA is not available. Disabling.", stacklevel=2)
+            enabled = False
+        assert growth_factor > 1.0, "The growth factor must be > 1.0."
+        assert backoff_factor < 1.0, "The backoff factor must be < 1.0."
+        self._enabled = enabled
+        self._scale, self._growth_factor, self._backoff_factor = float(init_scale), growth_factor, backoff_factor
+        self._growth_interval, self._good_steps = growth_interval, 0
+        self._unscaled: dict[int, bool] = {}  # id of an optimizer -> whether its gradients held inf or nan
+        self._stepped: set[int] = set()
+
+    def scale(self, outputs: Any) -> Any:
+        """The tensor, or each of a tuple or list, times the scale."""
+        if not self._enabled:
+            return outputs
+        if isinstance(outputs, Tensor):
+            return outputs * self._scale
+        if isinstance(outputs, (tuple, list)):
+            return type(outputs)(self.scale(x) for x in outputs)
+        raise ValueError(f"scale takes a Tensor or a tuple or list of them, got {type(outputs).__name__}")
+
+    def unscale_(self, optimizer: Any) -> None:
+        """Divide the optimizer's gradients by the scale, once a step; to clip them before `step`."""
+        if not self._enabled:
+            return
+        if id(optimizer) in self._unscaled:
+            raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
+        bad = False
+        with autograd.no_grad():
+            for group in optimizer.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        p.grad.mul_(1.0 / self._scale)
+                        bad = bad or not math.isfinite(p.grad.sum().item()) and not bool(p.grad.isfinite().all())
+        self._unscaled[id(optimizer)] = bad
+
+    def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+        """`optimizer.step(...)` on unscaled gradients, unless one of them is inf or nan; what the step returns."""
+        if not self._enabled:
+            return optimizer.step(*args, **kwargs)
+        if "closure" in kwargs:
+            raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
+        if id(optimizer) in self._stepped:
+            raise RuntimeError("step() has already been called since the last update().")
+        if id(optimizer) not in self._unscaled:
+            self.unscale_(optimizer)
+        self._stepped.add(id(optimizer))
+        return None if self._unscaled[id(optimizer)] else optimizer.step(*args, **kwargs)
+
+    def update(self, new_scale: float | None = None) -> None:
+        """After the steps: choose the next scale (or set `new_scale`)."""
+        if not self._enabled:
+            return
+        if new_scale is not None:
+            self._scale = float(new_scale)
+        elif not self._unscaled:
+            raise AssertionError("No inf checks were recorded prior to update.")
+        elif any(self._unscaled.values()):
+            self._scale, self._good_steps = self._scale * self._backoff_factor, 0
+        else:
+            self._good_steps += 1
+            if self._good_steps == self._growth_interval:
+                self._scale, self._good_steps = self._scale * self._growth_factor, 0
+        self._unscaled, self._stepped = {}, set()
+
+    def get_scale(self) -> float:
+        """The scale; 1 when disabled."""
+        return self._scale if self._enabled else 1.0
+
+    def is_enabled(self) -> bool:
+        return self._enabled
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` takes; empty when disabled."""
+        if not self._enabled:
+            return {}
+        return {
+            "scale": self._scale, "growth_factor": self._growth_factor, "backoff_factor": self._backoff_factor,
+            "growth_interval": self._growth_interval, "_growth_tracker": self._good_steps,
+        }  # fmt: skip
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a `state_dict()`. RuntimeError for one of a disabled scaler."""
+        if not self._enabled:
+            return
+        if not state_dict:
+            raise RuntimeError("The source state dict is empty, possibly because it was saved from a disabled GradScaler.")
+        self._scale, self._growth_factor = state_dict["scale"], state_dict["growth_factor"]
+        self._backoff_factor, self._growth_interval = state_dict["backoff_factor"], state_dict["growth_interval"]
+        self._good_steps = state_dict["_growth_tracker"]

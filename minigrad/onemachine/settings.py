@@ -1,0 +1,96 @@
+"""Switches of the whole process that choose between faster and more exact arithmetic, and `compile`.
+
+minigrad computes float32 products in float32 and its CPU kernels add in one fixed order for a given number of threads,
+so the switches remember what they were set to, for those who ask, and change nothing.
+"""
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+_PRECISIONS = ("highest", "high", "medium")
+_state: dict[str, Any] = {"precision": "highest", "deterministic": False, "warn_only": False}
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """'highest', 'high' or 'medium': how exact float32 products must be. Always 'highest' here; others only remembered.
+
+    A name that is none of these warns and changes nothing, as in PyTorch.
+    """
+    if precision not in _PRECISIONS:
+        warnings.warn(f"{precision} is not one of 'highest', 'high', or 'medium'; the setting stays", stacklevel=2)
+        return
+    _state["precision"] = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` was last given ('highest' at the start)."""
+    return _state["precision"]
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Ask for results that repeat bit for bit. They do on the CPU with the same number of threads, asked or not."""
+    if not isinstance(mode, bool):
+        raise TypeError(f"use_deterministic_algorithms takes True or False, got {mode!r}")
+    _state["deterministic"], _state["warn_only"] = mode, warn_only
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What `use_deterministic_algorithms` was last given (False at the start)."""
+    return _state["deterministic"]
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """True after `use_deterministic_algorithms(True, warn_only=True)`."""
+    return _state["deterministic"] and _state["warn_only"]
+
+
+def get_num_threads() -> int:
+    """The threads that one kernel may use."""
+    try:
+        import numba
+    except ImportError:
+        return os.cpu_count() or 1
+    return numba.get_num_threads()
+
+
+def set_num_threads(threads: int) -> None:
+    """Let kernels use so many threads, at most as many as there were at the start. NumPy's own products do not heed it:
+    for these set OPENBLAS_NUM_THREADS (or MKL_NUM_THREADS) before Python starts.
+    """
+    if not isinstance(threads, int) or isinstance(threads, bool):
+        raise TypeError(f"set_num_threads takes an int, got {threads!r}")
+    if threads < 1:
+        raise RuntimeError(f"set_num_threads expects a positive integer, got {threads}")
+    try:
+        import numba
+    except ImportError:
+        return
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+
+
+def compile(
+    model: Callable | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "inductor",
+    mode: str | None = None,
+    options: dict | None = None,
+    disable: bool = False,
+) -> Any:
+    """The module or function itself, which runs op by op; as a decorator too. The arguments are hints about speed.
+
+    Unlike PyTorch's, what comes back has no `_orig_mod` around it, so the names in its state dict do not change.
+    Raises TypeError for what cannot be called and for a `backend` that is a function: it would have to be run.
+    """
+    if not isinstance(backend, str):
+        raise TypeError(f"compile: backend must be a name, got {backend!r}; minigrad runs models op by op and calls no backend")
+    if mode is not None and options is not None:
+        raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
+    if model is None:
+        return lambda function: compile(function)
+    if not callable(model):
+        raise TypeError(f"compile takes a module or a function, got {type(model).__name__}")
+    return model

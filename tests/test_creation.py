@@ -1,0 +1,60 @@
+"""Making tensors: PyTorch's recorded values, dtypes and errors, and the messages."""
+
+import numpy as np
+import pytest
+from programs.common import check, recorded
+
+import minigrad as mg
+
+PROGRAMS = recorded("creation")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_as_pytorch(name):
+    check(*PROGRAMS[name], mg)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ([[1, 2], [3]], ValueError, "nested lists are ragged: expected sequences of equal length"),
+        ([1, [2]], ValueError, "nested lists are ragged"),
+        (["a"], ValueError, "expected numbers, got 'a' among them"),
+        ("a", TypeError, "cannot make a tensor of a string: 'a'"),
+        (None, RuntimeError, "Could not infer dtype of NoneType: expected numbers"),
+        ([1, None], RuntimeError, "Could not infer dtype of NoneType"),
+        ([2**70], ValueError, "an integer does not fit int64"),
+        (2**70, ValueError, "an integer does not fit int64"),
+    ],
+)
+def test_data_that_is_none(data, error, message):
+    with pytest.raises(error, match=message):
+        mg.tensor(data)
+
+
+@pytest.mark.parametrize("make", [mg.zeros, mg.ones, mg.empty])
+def test_negative_sizes(make):
+    with pytest.raises(RuntimeError, match=r"negative dimension: \[2, -3\]"):
+        make(2, -3)
+
+
+def test_out_is_refused():
+    with pytest.raises(TypeError, match="out= is not supported"):
+        mg.zeros(2, out=mg.ones(2))
+
+
+def test_tensor_copies_whatever_it_is_given():
+    source = mg.ones(2, requires_grad=True)
+    x = mg.tensor(source)
+    assert not x.requires_grad
+    with mg.no_grad():
+        x[0] = 5
+    assert source.tolist() == [1, 1]
+    array = np.ones((2, 2))
+    x = mg.tensor(array.T)
+    array[0, 0] = 7
+    assert x.tolist() == [[1, 1], [1, 1]]
+
+
+def test_lists_of_tensors():
+    assert mg.tensor([mg.tensor([1, 2]), mg.tensor([3, 4])]).tolist() == [[1, 2], [3, 4]]  # PyTorch takes 0-d ones only
