@@ -10,6 +10,7 @@ import io
 import json
 import math
 import os
+import pickle
 import zipfile
 import zlib
 from collections import OrderedDict
@@ -19,8 +20,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from minigrad import backend, dtype as dtypes
+from minigrad import backend, dtype as dtypes, torch_files
 from minigrad.tensor import Tensor, from_array
+from minigrad.torch_files import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
+from minigrad.unpickle import Refused
+
+__all__ = ["add_safe_globals", "clear_safe_globals", "get_safe_globals", "load", "safe_globals", "save"]
 
 _MAGIC = "minigrad-1"
 _SIGNS_OF_DAMAGE = (  # what the readers of zip, JSON and NumPy files raise on bytes that nobody wrote so
@@ -116,11 +121,19 @@ def _place(array: Any, arrays: list, places: dict, keep: list) -> int:
     return places[id(array)]
 
 
-def load(f: "str | os.PathLike | BinaryIO", map_location: Any = None, *, weights_only: bool = True, mmap: bool | None = None) -> Any:
-    """Read what `save` wrote. `map_location`: the device for all tensors (default: the host).
+def load(
+    f: "str | os.PathLike | BinaryIO", map_location: Any = None, *, weights_only: bool = True, mmap: bool | None = None
+) -> Any:
+    """Read what `save` wrote, or a file of PyTorch's torch.save (`torch_files.py`); its content tells which.
 
-    `weights_only` is accepted and always so. RuntimeError for a truncated, altered or foreign file, with its name.
+    `map_location`: the device for all tensors (default: the host), a dict from the names of devices to others, or a
+    function of (storage, name) as PyTorch takes it. `weights_only` is accepted and always so.
+
+    RuntimeError for a truncated, altered or foreign file, with its name. In a file of PyTorch, whatever is no tensor,
+    number, string or plain container is refused by name: `unpickle.Refused`, a pickle.UnpicklingError.
     """
+    if not (isinstance(f, (str, os.PathLike)) or (hasattr(f, "read") and hasattr(f, "seek"))):
+        raise TypeError(f"load takes a path or a file that was opened for reading bytes, got {type(f).__name__}")
     name = os.fspath(f) if isinstance(f, (str, os.PathLike)) else getattr(f, "name", "the file")
     with open(f, "rb") if isinstance(f, (str, os.PathLike)) else nullcontext(f) as file:
         return _read(file, name, map_location)
@@ -128,15 +141,24 @@ def load(f: "str | os.PathLike | BinaryIO", map_location: Any = None, *, weights
 
 def _read(file: BinaryIO, name: str, map_location: Any) -> Any:
     try:
+        start = file.tell()
+        first = file.read(len(torch_files.LEGACY_START))
+        file.seek(start)
+        if first == torch_files.LEGACY_START:
+            return torch_files.load_stream(file, map_location)
         with zipfile.ZipFile(file) as archive:
+            if torch_files.is_torch_zip(archive):
+                return torch_files.load_zip(archive, map_location)
             if "structure.json" not in archive.namelist():
                 raise RuntimeError(f"{name} was not written by minigrad.save (no structure.json in the archive)")
             structure = json.loads(archive.read("structure.json"))
             if structure.get("format") != _MAGIC:
                 raise RuntimeError(f"{name} is of format {structure.get('format')!r}; this version reads {_MAGIC!r}")
-            return _restore(structure["object"], archive, {}, map_location)
+            return _restore(structure["object"], archive, {}, torch_files.placed(map_location, "cpu"))
+    except Refused as error:
+        raise Refused(f"{name} holds more than weights: {error}") from error
     except _SIGNS_OF_DAMAGE as error:
-        raise RuntimeError(f"{name} is truncated, altered or not a file of minigrad.save: {error}") from error
+        raise RuntimeError(f"{name} is truncated, altered or not a file of minigrad.save or torch.save: {error}") from error
 
 
 def _restore(d: Any, archive: zipfile.ZipFile, made: dict[int, np.ndarray], device: Any) -> Any:
@@ -170,7 +192,7 @@ def _tensor(kind: str, array: np.ndarray, d: dict, device: Any) -> Tensor:
     from minigrad.nn import Parameter
 
     raw = dtypes._by_name(d["dtype"]).numpy
-    x = from_array(array if array.dtype == raw else array.view(raw), "cpu" if device is None else device)
+    x = from_array(array if array.dtype == raw else array.view(raw), device)
     if kind == "parameter":
         return Parameter(x, requires_grad=d["requires_grad"])
     return x.requires_grad_() if d["requires_grad"] else x

@@ -849,14 +849,14 @@ class Tensor:
 
     # ------------------------------------------------------------------ shape
 
-    def reshape(self, *shape: Any) -> "Tensor":
-        return ops.reshape(self, shape=full_shape(sizes(shape), self.array.size))
+    def reshape(self, *size: Any, shape: Any = None) -> "Tensor":
+        return ops.reshape(self, shape=full_shape(sizes(size, shape), self.array.size))
 
-    def view(self, *shape: Any) -> "Tensor":
+    def view(self, *shape: Any, size: Any = None) -> "Tensor":
         """As reshape, for sizes; with a dtype, the same bytes read as that type."""
         if len(shape) == 1 and isinstance(shape[0], DType):
             return from_raw(self.array.view(shape[0].numpy))
-        return ops.view(self, full_shape(sizes(shape), self.array.size))
+        return ops.view(self, full_shape(sizes(shape, size), self.array.size))
 
     def view_as(self, other: "Tensor") -> "Tensor":
         return ops.view(self, other.array.shape)
@@ -873,8 +873,8 @@ class Tensor:
     def unflatten(self, dim: int, sizes: Sequence[int]) -> "Tensor":
         return ops.unflatten(self, one_dim(dim, self.array.ndim), tuple(sizes))
 
-    def permute(self, *dims: Any) -> "Tensor":
-        return ops.permute(self, dims=permutation(sizes(dims), self.array.ndim))
+    def permute(self, *order: Any, dims: Any = None) -> "Tensor":
+        return ops.permute(self, dims=permutation(sizes(order, dims), self.array.ndim))
 
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
         return ops.swapaxes(self, dim0=one_dim(dim0, self.array.ndim), dim1=one_dim(dim1, self.array.ndim))
@@ -907,20 +907,20 @@ class Tensor:
     def unsqueeze(self, dim: int) -> "Tensor":
         return ops.unsqueeze(self, dim)
 
-    def expand(self, *shape: Any) -> "Tensor":
-        return ops.expand(self, sizes(shape))
+    def expand(self, *shape: Any, size: Any = None) -> "Tensor":
+        return ops.expand(self, sizes(shape, size))
 
     def expand_as(self, other: "Tensor") -> "Tensor":
         return ops.expand(self, other.array.shape)
 
-    def broadcast_to(self, shape: Sequence[int]) -> "Tensor":
-        return ops.expand(self, tuple(shape))
+    def broadcast_to(self, size: Sequence[int]) -> "Tensor":
+        return ops.expand(self, tuple(size))
 
-    def repeat(self, *repeats: Any) -> "Tensor":
-        return ops.repeat(self, sizes(repeats))
+    def repeat(self, *times: Any, repeats: Any = None) -> "Tensor":
+        return ops.repeat(self, sizes(times, repeats))
 
-    def tile(self, *repeats: Any) -> "Tensor":
-        repeats = sizes(repeats)
+    def tile(self, *times: Any, dims: Any = None) -> "Tensor":
+        repeats = sizes(times, dims)
         return ops.repeat(self, (1,) * (self.array.ndim - len(repeats)) + repeats)
 
     def repeat_interleave(self, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> "Tensor":
@@ -943,8 +943,8 @@ class Tensor:
     def select(self, dim: int, index: int) -> "Tensor":
         return ops.select(self, one_dim(dim, self.array.ndim), index)
 
-    def flip(self, *dims: Any) -> "Tensor":
-        return ops.flip(self, dims=dims_tuple(sizes(dims), self.array.ndim))
+    def flip(self, *order: Any, dims: Any = None) -> "Tensor":
+        return ops.flip(self, dims=dims_tuple(sizes(order, dims), self.array.ndim))
 
     def roll(self, shifts: Any, dims: Any = None) -> "Tensor":
         return ops.roll(self, shifts, dims)
@@ -1422,10 +1422,19 @@ def dims(dim: Any, ndim: int) -> tuple[int, ...] | None:
     return (axis,) if ndim else None
 
 
-def sizes(shape: tuple) -> tuple[int, ...]:
-    """Sizes given one by one, or as one tuple, list or Size."""
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+def sizes(shape: tuple, named: Any = None) -> tuple[int, ...]:
+    """Sizes given one by one, as one tuple, list or Size, or by keyword (`named`)."""
+    if named is not None:
+        if shape:
+            raise TypeError(f"sizes were given twice, by position {shape!r} and by keyword {named!r}")
+        shape = tuple(named) if isinstance(named, (tuple, list)) else (named,)
+    elif len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
+    for n in shape:
+        if type(n) is not int:
+            break
+    else:
+        return shape
     try:
         return tuple(operator.index(n) for n in shape)
     except TypeError:
@@ -1434,6 +1443,8 @@ def sizes(shape: tuple) -> tuple[int, ...]:
 
 def full_shape(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
     """Work out a -1; RuntimeError where the shape does not hold `count` elements."""
+    if math.prod(shape) == count and (not shape or min(shape) >= 0):
+        return shape
     known = numel([n for n in shape if n != -1])
     if builtins.any(n < -1 for n in shape) or shape.count(-1) > 1:
         raise RuntimeError(f"shape {list(shape)}: only one dimension can be inferred (-1), and none be below")

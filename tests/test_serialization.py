@@ -233,7 +233,7 @@ def test_structures_that_no_save_wrote(structure, message, tmp_path):
 def test_files_of_other_programs(tmp_path):
     path = tmp_path / "file.pt"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("archive/data.pkl", pickle.dumps([1]))
+        archive.writestr("archive/other.pkl", pickle.dumps([1]))
     with pytest.raises(RuntimeError, match=r"was not written by minigrad.save \(no structure.json"):
         mg.load(path)
     path.write_bytes(pickle.dumps([1]))

@@ -121,3 +121,16 @@ def test_sizes_print_as_pytorchs():
     assert repr(mg.zeros(2, 3).shape) == "torch.Size([2, 3])"
     assert mg.zeros(2, 3).shape.numel() == 6
     assert isinstance(mg.zeros(2, 3).shape[1:], mg.Size)
+
+
+def test_sizes_by_keyword():
+    x = mg.arange(6).reshape(2, 3)
+    assert mg.flip(x, dims=[1]).tolist() == [[2, 1, 0], [5, 4, 3]]
+    assert mg.permute(x, dims=(1, 0)).shape == (3, 2) == x.permute(dims=(1, 0)).shape
+    assert mg.reshape(x, shape=(3, 2)).shape == (3, 2)
+    assert mg.broadcast_to(x, size=(4, 2, 3)).shape == (4, 2, 3)
+    assert mg.tile(x, dims=(2, 1)).shape == (4, 3)
+    assert x.view(size=(6,)).shape == (6,) and x.expand(size=(1, 2, 3)).shape == (1, 2, 3)
+    assert x.repeat(repeats=(1, 2)).shape == (2, 6)
+    with pytest.raises(TypeError, match="given twice"):
+        x.flip(0, dims=[1])

@@ -7,6 +7,13 @@ are int64. A backend's own module (kernels/cpu) gives the same names and overrid
 
 from minigrad.backend import array_module
 from minigrad.dtype import result_dtype
+from minigrad.kernels.common_conv import (
+    col2im as col2im,
+    conv2d as conv2d,
+    conv2d_input as conv2d_input,
+    conv2d_weight as conv2d_weight,
+    im2col as im2col,
+)
 from minigrad.kernels.common_nn import (
     add_rows as add_rows,
     gelu as gelu,
@@ -19,6 +26,15 @@ from minigrad.kernels.common_nn import (
     softmax_backward as softmax_backward,
     softplus as softplus,
     take_rows as take_rows,
+)
+from minigrad.kernels.common_norm import channel_statistics as channel_statistics
+from minigrad.kernels.common_pool import (
+    put_taps as put_taps,
+    spread_windows as spread_windows,
+    take_taps as take_taps,
+    tap_positions as tap_positions,
+    window_argmax as window_argmax,
+    window_sums as window_sums,
 )
 from minigrad.kernels.optim_reference import adam_update as adam_update
 from minigrad.kernels.special import erf as _erf

@@ -25,6 +25,13 @@ from minigrad.ops.attention import (
     masked_attention as masked_attention,
     softmax_or_zeros as softmax_or_zeros,
 )
+from minigrad.ops.conv import (
+    col2im as col2im,
+    conv2d as conv2d,
+    conv2d_weight as conv2d_weight,
+    conv_transpose2d as conv_transpose2d,
+    im2col as im2col,
+)
 from minigrad.ops.elementwise import (
     abs as abs,
     acos as acos,
@@ -152,6 +159,12 @@ from minigrad.ops.nn import (
     softmax as softmax,
     softmax_backward as softmax_backward,
 )
+from minigrad.ops.norm import (
+    batch_norm as batch_norm,
+    batch_norm_reference as batch_norm_reference,
+    channel_statistics as channel_statistics,
+    standardize as standardize,
+)
 from minigrad.ops.pieces import (
     chunk as chunk,
     diag as diag,
@@ -164,6 +177,16 @@ from minigrad.ops.pieces import (
     split as split,
     unbind as unbind,
     unfold as unfold,
+)
+from minigrad.ops.pool import (
+    max_pool2d as max_pool2d,
+    max_pool2d_reference as max_pool2d_reference,
+    put_taps as put_taps,
+    spread_windows as spread_windows,
+    take_taps as take_taps,
+    tap_positions as tap_positions,
+    window_argmax as window_argmax,
+    window_sums as window_sums,
 )
 from minigrad.ops.reduce import (
     all as all,
