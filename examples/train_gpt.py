@@ -23,6 +23,7 @@ import training
 from minigrad import data
 from models.gpt import GPT, GPTConfig
 
+NOT_SAVED = ("out", "resume", "device", "print_losses", "threads")  # what decides no number of the run
 SAMPLING = ("sample_length", "temperature", "top_k")  # flags that a resumed run may change
 
 
@@ -41,12 +42,13 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--warmup", type=int, default=100, help="steps of linear warm-up (default: %(default)s)")
     p.add_argument("--weight-decay", type=float, default=0.1, help="on matrices only (default: %(default)s)")
     p.add_argument("--grad-clip", type=float, default=1.0, help="largest norm of the gradient (default: %(default)s)")
-    p.add_argument("--eval-every", type=int, default=250, help="steps between validations and saves (default: %(default)s)")
+    p.add_argument("--eval-every", type=int, default=500, help="steps between validations and saves (default: %(default)s)")
     p.add_argument("--sample-length", type=int, default=1000, help="characters to write at the end (default: %(default)s)")
     p.add_argument("--temperature", type=float, default=0.7, help="of the sample (default: %(default)s)")
     p.add_argument("--top-k", type=int, default=10, help="characters to choose from, 0 for all (default: %(default)s)")
     p.add_argument("--seed", type=int, default=1337, help="of weights, batches and sample (default: %(default)s)")
     p.add_argument("--device", default=None, help="cpu or cuda (default: $MINIGRAD_DEVICE, else cpu)")
+    p.add_argument("--threads", type=int, help="of matrix products; 1 where other programs are running (default: all)")
     p.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
     p.add_argument("--print-losses", action="store_true", help="print every loss in full (to compare runs bit for bit)")
     args = p.parse_args()
@@ -105,8 +107,9 @@ def validation_loss(model: GPT, ids: mg.Tensor, block: int) -> float:
 def main() -> None:
     args = arguments()
     path = os.path.join(args.out, "checkpoint.mg")
-    settings = {k: v for k, v in vars(args).items() if k not in ("out", "resume", "device", "print_losses")}
+    settings = {k: v for k, v in vars(args).items() if k not in NOT_SAVED}
     device = training.chosen_device(args.device)
+    training.use_threads(args.threads)
     mg.manual_seed(args.seed)
 
     # Text -> characters -> integers.

@@ -32,6 +32,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--lr", type=float, default=1e-3, help="Adam's learning rate (default: %(default)s)")
     p.add_argument("--seed", type=int, default=0, help="of weights and order (default: %(default)s)")
     p.add_argument("--device", default=None, help="cpu or cuda (default: $MINIGRAD_DEVICE, else cpu)")
+    p.add_argument("--threads", type=int, help="of matrix products; 1 where other programs are running (default: all)")
     p.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
     p.add_argument("--print-losses", action="store_true", help="print every loss in full (to compare runs bit for bit)")
     args = p.parse_args()
@@ -66,8 +67,9 @@ def accuracy(model: MLP, test: data.TensorDataset) -> float:
 def main() -> None:
     args = arguments()
     path = os.path.join(args.out, "checkpoint.mg")
-    settings = {k: v for k, v in vars(args).items() if k not in ("out", "resume", "device", "print_losses")}
+    settings = {k: v for k, v in vars(args).items() if k not in ("out", "resume", "device", "print_losses", "threads")}
     device = training.chosen_device(args.device)
+    training.use_threads(args.threads)
     train, test, pixels = training.or_exit(lambda: read(args.data, device), "--data")
     mg.manual_seed(args.seed)
     model = MLP((pixels, args.hidden, 10)).to(device)

@@ -43,6 +43,14 @@ def chosen_device(name: str | None) -> mg.device:
     return or_exit(find, "--device")
 
 
+def use_threads(count: int | None) -> None:
+    """--threads for matrix products, None for all. The threads of one product wait for each other, so where another
+    program wants a core too, fewer are faster.
+    """
+    if count is not None:
+        or_exit(lambda: mg.set_num_threads(count), "--threads")
+
+
 class Interrupt:
     """`with Interrupt() as stop: ... if stop: break`: the first Ctrl-C asks the loop to stop, the second insists."""
 

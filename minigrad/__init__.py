@@ -106,7 +106,7 @@ from minigrad.random import (
     seed,
     set_rng_state,
 )
-from minigrad.runtime import show_config
+from minigrad.runtime import get_num_threads, set_num_threads, show_config
 from minigrad.serialization import load, save
 
 float, double, half = float32, float64, float16

@@ -6,8 +6,7 @@
 
 from typing import Any
 
-from minigrad import creation
-from minigrad import dtype as dtypes
+from minigrad import creation, dtype as dtypes
 from minigrad.dtype import DType
 from minigrad.tensor import Size, Tensor
 

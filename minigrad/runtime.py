@@ -7,9 +7,13 @@ MINIGRAD_MALLOC=0 leaves the allocator alone; other C libraries are left alone a
 """
 
 import ctypes
+import glob
 import os
 import platform
 import sys
+from typing import Any
+
+import numpy as np
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 _malloc = "not set"
@@ -37,18 +41,54 @@ def keep_freed_memory() -> None:
     _malloc = "keeps freed memory (mallopt)" if all(done) else f"mallopt refused: {done}"
 
 
+def _openblas() -> Any:
+    """The OpenBLAS that NumPy's wheels carry, already loaded; None for other builds (conda's MKL, Apple's Accelerate)."""
+    folder = os.path.join(os.path.dirname(np.__file__), os.pardir, "numpy.libs")
+    found = glob.glob(os.path.join(folder, "libscipy_openblas64*"))
+    if not found:
+        return None
+    try:
+        library = ctypes.CDLL(found[0])
+        library.scipy_openblas_get_corename64_.restype = ctypes.c_char_p
+    except (OSError, AttributeError):
+        return None
+    return library
+
+
+def set_num_threads(count: int) -> None:
+    """How many threads matrix products use. With other programs running, fewer than there are cores is often faster: the
+    threads of one product wait for each other. RuntimeError where NumPy's BLAS is not one that can be asked.
+    """
+    if count < 1:
+        raise RuntimeError(f"set_num_threads expects a positive integer, got {count}")
+    library = _openblas()
+    if library is None:
+        raise RuntimeError("this NumPy's BLAS cannot be told its threads from here; set OMP_NUM_THREADS before starting")
+    library.scipy_openblas_set_num_threads64_(count)
+
+
+def get_num_threads() -> int:
+    """How many threads matrix products use."""
+    library = _openblas()
+    return (os.cpu_count() or 1) if library is None else library.scipy_openblas_get_num_threads64_()
+
+
+def _core_name() -> str:
+    """Which processor OpenBLAS computes for; Haswell on one with AVX-512 means half its speed (see OPENBLAS_CORETYPE)."""
+    library = _openblas()
+    return "" if library is None else f" with {library.scipy_openblas_get_corename64_().decode()} kernels"
+
+
 def config() -> dict[str, str]:
     """The versions, libraries and settings that decide speed and numbers, by name."""
-    import numpy
-
     from minigrad import backend
     from minigrad.kernels import cpu
 
-    blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index, call-overload]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index, call-overload]
     return {
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
-        "numpy": numpy.__version__,
-        "blas": f"{blas.get('name', '?')} {blas.get('version', '')}".strip(),
+        "numpy": np.__version__,
+        "blas": f"{blas.get('name', '?')} {blas.get('version', '')}{_core_name()}, {get_num_threads()} threads",
         "cpu kernels": cpu.describe(),
         "malloc": _malloc,
         "default device": str(backend.get_default_device()),

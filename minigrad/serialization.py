@@ -30,7 +30,7 @@ __all__ = ["add_safe_globals", "clear_safe_globals", "get_safe_globals", "load",
 _MAGIC = "minigrad-1"
 _SIGNS_OF_DAMAGE = (  # what the readers of zip, JSON and NumPy files raise on bytes that nobody wrote so
     zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, StopIteration,
-    NotImplementedError, RecursionError, MemoryError, OSError,
+    NotImplementedError, RecursionError, MemoryError, OSError, pickle.UnpicklingError,
 )  # fmt: skip
 
 

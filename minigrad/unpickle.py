@@ -8,6 +8,7 @@ The instructions are those of Python's `pickletools`, which also splits the byte
 
 import pickle
 import pickletools
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import IO, Any
@@ -50,11 +51,13 @@ class Unpickler:
     def load(self) -> Any:
         """The object. The position of the file is then right behind it."""
         try:
-            for instruction, argument, _ in pickletools.genops(self.file):
-                if instruction.name == "STOP":
-                    (result,) = self.stack
-                    return result
-                self.run(instruction.name, argument)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # damaged text may have odd escapes
+                for instruction, argument, _ in pickletools.genops(self.file):
+                    if instruction.name == "STOP":
+                        (result,) = self.stack
+                        return result
+                    self.run(instruction.name, argument)
         except pickle.UnpicklingError:
             raise
         except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, EOFError) as error:
@@ -195,6 +198,8 @@ class Unpickler:
                 obj.__setstate__(state)
             else:
                 vars(obj).update(state)
+        elif isinstance(obj, StandIn):
+            obj.set_state(state)
         elif type(obj) is OrderedDict and type(state) is dict and set(state) <= {"_metadata"}:
             vars(obj).update(state)
         else:
@@ -205,6 +210,14 @@ class Unpickler:
         if self.persistent is None:
             raise TypeError("it refers to an object outside itself")
         self.stack.append(self.persistent(identity))
+
+
+class StandIn:
+    """What a table of names makes in place of an object whose pickle has a state besides."""
+
+    def set_state(self, state: Any) -> None:
+        """Take the state."""
+        raise NotImplementedError(f"{type(self).__name__} must write set_state(state)")
 
 
 class Trusted:

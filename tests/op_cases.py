@@ -1,5 +1,6 @@
 """The table of every op: one list of cases, which test_ops.py, test_ops_float32.py and test_strict_backend.py run."""
 
+import op_cases_conv
 import op_cases_elementwise
 import op_cases_indexing
 import op_cases_linalg
@@ -15,6 +16,7 @@ CASES: list[Case] = [
     *op_cases_indexing.CASES,
     *op_cases_linalg.CASES,
     *op_cases_nn.CASES,
+    *op_cases_conv.CASES,
 ]
 
 

@@ -233,6 +233,14 @@ def test_views_and_their_base_are_freed():
         gc.enable()
 
 
+def test_adding_to_a_part_is_one_write_in_the_graph():
+    x = mg.ones(3, requires_grad=True)
+    y = x * 2
+    y[0] += 1  # Python reads the part, adds, and writes it back: the write has happened by then
+    assert y.node.op.name == "index_write"
+    assert y.node.parents[0].op.name == "mul"
+
+
 def test_a_thousand_dead_views_leave_no_list_of_them():
     x = mg.zeros(10)
     for i in range(1000):

@@ -1,19 +1,20 @@
 """Convolution in two dimensions and its two adjoints, in plain array code, valid for NumPy and CuPy.
 
-A convolution is one matrix product once the input is laid out as columns: column (n, i, j) holds the kh kw C numbers that
-the kernel sees at output place (i, j) of image n.
+A convolution is one matrix product once the input is laid out as columns: column (n, i, j) holds the kh kw C numbers
+that the kernel sees at output place (i, j) of image n.
 
     y (O, places) = weight (O, C kh kw) @ columns (C kh kw, places)
     dweight       = dy (O, places) @ columns^T
     dcolumns      = weight^T @ dy, and each entry goes back to the place it was copied from
 
-The columns are copied tap by tap (a tap is one place of the kernel), never pixel by pixel. With stride 1 a tap's numbers
-lie in one run of the zero-padded image, if every output row is taken as wide as a padded input row: the few columns too
-many cost less than copying row by row would. Images are taken in groups whose columns fit the cache.
+The columns are copied tap by tap (a tap is one place of the kernel), never pixel by pixel. With stride 1 a tap's
+numbers lie in one run of the zero-padded image, if every output row is taken as wide as a padded input row: the few
+columns too many cost less than copying row by row would. Images are taken in groups whose columns fit the cache.
 """
 
 import math
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from minigrad.backend import array_module
 from minigrad.kernels.common_nn import _in_float32
@@ -21,7 +22,8 @@ from minigrad.kernels.common_nn import _in_float32
 Pair = tuple[int, int]
 
 
-class Grid(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Grid:
     """Where the kernel is put: everything about a convolution but the numbers. Pairs are (height, width)."""
 
     kernel: Pair
@@ -34,7 +36,10 @@ class Grid(NamedTuple):
     @property
     def padded(self) -> Pair:
         """The size of the padded input, and of no less than what the windows reach."""
-        reach = [(o - 1) * s + (k - 1) * d + 1 for k, s, d, o in zip(self.kernel, self.stride, self.dilation, self.out, strict=True)]
+        reach = [
+            (o - 1) * s + (k - 1) * d + 1
+            for k, s, d, o in zip(self.kernel, self.stride, self.dilation, self.out, strict=True)
+        ]
         full = [n + lo + hi for n, (lo, hi) in zip(self.size, self.padding, strict=True)]
         return max(full[0], reach[0]), max(full[1], reach[1])
 

@@ -1,7 +1,7 @@
 """Windows over the last two axes, their largest entries and their sums, in plain array code, valid for NumPy and CuPy.
 
-All go tap by tap: for each place (i, j) of the window, one strided slice of the input holds what that place sees at every
-output. A largest entry is remembered as the number of its tap, i kw + j.
+All go tap by tap: for each place (i, j) of the window, one strided slice of the input holds what that place sees at
+every output. A largest entry is remembered as the number of its tap, i kw + j.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Normalisation of channels: BatchNorm, InstanceNorm, GroupNorm.
 
-In training the first two normalise by the statistics of the batch (or of each sample) and, if `track_running_stats`, keep
-running means of them in the buffers `running_mean` and `running_var`, which normalise in evaluation.
+In training the first two normalise by the statistics of the batch (or of each sample) and, if `track_running_stats`,
+keep running means of them in the buffers `running_mean` and `running_var`, which normalise in evaluation.
 """
 
 import warnings
@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 
 from minigrad import creation
 from minigrad.dtype import int64
-from minigrad.nn import functional as F
-from minigrad.nn import init
+from minigrad.nn import functional as F, init
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import Tensor
@@ -130,13 +129,14 @@ class _InstanceNorm(_ChannelNorm):
             message = f"input's size at dim={at} does not match num_features ({self.num_features}), got: {channels}"
             if self.affine:
                 raise ValueError(
-                    f"expected input's size at dim={at} to match num_features ({self.num_features}), but got: {channels}."
+                    f"expected input's size at dim={at} to match num_features ({self.num_features}), but got: "
+                    f"{channels}."
                 )
             warnings.warn(f"{message}; num_features is not used, as affine=False.", stacklevel=2)
         by_sample = self.training or not self.track_running_stats
         y = F.instance_norm(
-            input.unsqueeze(0) if alone else input, self.running_mean, self.running_var, self.weight, self.bias, by_sample,
-            0.0 if self.momentum is None else self.momentum, self.eps,
+            input.unsqueeze(0) if alone else input, self.running_mean, self.running_var, self.weight, self.bias,
+            by_sample, 0.0 if self.momentum is None else self.momentum, self.eps,
         )  # fmt: skip
         return y.squeeze(0) if alone else y
 
@@ -185,6 +185,5 @@ class GroupNorm(Module):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return (
-            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
-        )
+        text = f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return f"{text}, bias={self.bias is not None}"

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from minigrad import creation
-from minigrad.nn import functional as F
-from minigrad.nn import init
+from minigrad.nn import functional as F, init
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import Tensor
@@ -49,7 +48,7 @@ class _ConvNd(Module):
         )  # fmt: skip
         self.kernel_size, self.stride = _each(kernel_size, self.dims), _each(stride, self.dims)
         self.dilation, self.output_padding = _each(dilation, self.dims), _each(output_padding, self.dims)
-        self.padding = padding if isinstance(padding, str) else _each(padding, self.dims)
+        self.padding: Any = padding if isinstance(padding, str) else _each(padding, self.dims)
         self._reversed_padding_repeated_twice = self._border()
         a, b = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         shape = (a, b // groups, *self.kernel_size)
@@ -71,8 +70,7 @@ class _ConvNd(Module):
         if self.padding == "same" and any(s != 1 for s in self.stride):
             raise ValueError("padding='same' is not supported for strided convolutions")
         totals = [
-            d * (k - 1) if self.padding == "same" else 0
-            for d, k in zip(self.dilation, self.kernel_size, strict=True)
+            d * (k - 1) if self.padding == "same" else 0 for d, k in zip(self.dilation, self.kernel_size, strict=True)
         ]
         return [n for total in reversed(totals) for n in (total // 2, total - total // 2)]
 
@@ -91,7 +89,8 @@ class _ConvNd(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        for name, plain in (("padding", 0), ("dilation", 1), ("output_padding", 0)):
+        defaults: tuple[tuple[str, int], ...] = ("padding", 0), ("dilation", 1), ("output_padding", 0)
+        for name, plain in defaults:
             value = getattr(self, name)
             text += "" if value == (plain,) * self.dims else f", {name}={value}"
         text += f", groups={self.groups}" if self.groups != 1 else ""
@@ -114,7 +113,18 @@ class Conv1d(_ConvNd):
         dtype: Any = None,
     ):  # fmt: skip
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, 0, groups, bias, padding_mode, device, dtype
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            0,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
         )
 
     def forward(self, input: Tensor) -> Tensor:
@@ -122,7 +132,9 @@ class Conv1d(_ConvNd):
 
 
 class Conv2d(_ConvNd):
-    """F.conv2d with a weight (out_channels, in_channels / groups, kh, kw) and a bias of its own; arguments as Conv1d."""
+    """F.conv2d with a weight (out_channels, in_channels / groups, kh, kw) and a bias of its own; arguments as
+    Conv1d.
+    """
 
     dims = 2
 
@@ -132,7 +144,18 @@ class Conv2d(_ConvNd):
         dtype: Any = None,
     ):  # fmt: skip
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, 0, groups, bias, padding_mode, device, dtype
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            0,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
         )
 
     def forward(self, input: Tensor) -> Tensor:
@@ -163,8 +186,8 @@ class _ConvTransposeNd(_ConvNd):
             wanted = wanted[lead:]
         if len(wanted) != self.dims:
             raise ValueError(
-                f"ConvTranspose{self.dims}D: for {input.ndim}D input, output_size must have {self.dims} or {input.ndim} "
-                f"elements (got {len(output_size)})"
+                f"ConvTranspose{self.dims}D: for {input.ndim}D input, output_size must have {self.dims} or "
+                f"{input.ndim} elements (got {len(output_size)})"
             )
         size = input.shape[lead:]
         least = [
@@ -181,9 +204,7 @@ class _ConvTransposeNd(_ConvNd):
 
     def _transpose(self, function: Callable, input: Tensor, output_size: "Sequence[int] | None") -> Tensor:
         extra = self._output_padding(input, output_size)
-        return function(
-            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
-        )
+        return function(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
 
 
 class ConvTranspose1d(_ConvTransposeNd):

@@ -36,7 +36,9 @@ class MaxPool1d(_MaxPool):
 
 
 class MaxPool2d(_MaxPool):
-    """The largest entry of each window of (N, C, H, W); with `return_indices` a pair (entries, places). F.max_pool2d."""
+    """The largest entry of each window of (N, C, H, W); with `return_indices` a pair (entries, places).
+    F.max_pool2d.
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.max_pool2d(input, *self._arguments())
@@ -57,9 +59,7 @@ class AvgPool1d(Module):
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.avg_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
-        )
+        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minigrad import autograd
-from minigrad.nn.parameter import Parameter
+from minigrad.nn.parameter import Parameter, is_lazy
 from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ def load(module: "Module", state_dict: Any, strict: bool, assign: bool) -> Incom
     with autograd.no_grad():
         for key, value in fitting.items():
             owner, name, tensor = homes[key]
+            if is_lazy(tensor):
+                if is_lazy(value):
+                    continue
+                tensor.materialize(value.shape)  # a lazy layer takes the shape of what it loads
             if not assign:
                 tensor.copy_(value)
             elif isinstance(tensor, Parameter) and not isinstance(value, Parameter):
@@ -90,6 +94,8 @@ def _fit(key: str, value: Any, tensor: Tensor) -> tuple[Any, str | None]:
             f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint '
             f"but received {type(value)}"
         )
+    if is_lazy(tensor):
+        return value, None
     if tensor.ndim == 0 and value.shape == (1,):
         value = value[0]
     if value.shape != tensor.shape:

@@ -188,6 +188,14 @@ from minigrad.ops.pool import (
     window_argmax as window_argmax,
     window_sums as window_sums,
 )
+from minigrad.ops.recurrent import (
+    gru as gru,
+    gru_reference as gru_reference,
+    lstm as lstm,
+    lstm_reference as lstm_reference,
+    rnn as rnn,
+    rnn_reference as rnn_reference,
+)
 from minigrad.ops.reduce import (
     all as all,
     amax as amax,

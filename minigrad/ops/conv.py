@@ -1,8 +1,8 @@
 """Convolution in two dimensions, and the columns it is computed with.
 
 A convolution y = x * w is linear in x and in w, so it has two adjoints: from dy and w to the input (`conv_transpose2d`:
-the transposed convolution is just that) and from x and dy to the weight (`conv2d_weight`). Each of the three has the other
-two for its gradients, which closes the set: second derivatives need no further rule.
+the transposed convolution is just that) and from x and dy to the weight (`conv2d_weight`). Each of the three has the
+other two for its gradients, which closes the set: second derivatives need no further rule.
 
     conv2d(x, w)             dx = conv_transpose2d(dy, w)    dw = conv2d_weight(x, dy)
     conv_transpose2d(g, w)   dg = conv2d(dy, w)              dw = conv2d_weight(dy, g)
@@ -39,10 +39,11 @@ def conv2d_vjp(dy, x, weight, stride, padding, dilation, groups, needs):
 
 @op
 def conv_transpose2d(x, weight, bias, *, size, stride, padding, dilation, groups):
-    """The adjoint of conv2d in its input, plus a bias: x (N, O, H', W'), weight (O, C / groups, kh, kw) -> (N, C, *size).
+    """The adjoint of conv2d in its input, plus a bias: x (N, O, H', W'), weight (O, C / groups, kh, kw) -> (N, C,
+    *size).
 
-    Each entry of x puts a copy of the kernel, times itself, into the result, `stride` apart. `size` is one that a conv2d
-    of these parameters takes to (H', W').
+    Each entry of x puts a copy of the kernel, times itself, into the result, `stride` apart. `size` is one that a
+    conv2d of these parameters takes to (H', W').
     """
     return kernels_of(x).conv2d_input(x, weight, bias, size, stride, padding, dilation, groups)
 
@@ -85,7 +86,9 @@ def _by_bias(dy):
 
 @op
 def im2col(x, *, kernel, stride, padding, dilation):
-    """(N, C, H, W) -> (N, C kh kw, places): column by column what a kernel sees at each place, zeros beyond the border."""
+    """(N, C, H, W) -> (N, C kh kw, places): column by column what a kernel sees at each place, zeros beyond the
+    border.
+    """
     return kernels_of(x).im2col(x, kernel, stride, padding, dilation)
 
 

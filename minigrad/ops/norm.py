@@ -45,8 +45,8 @@ def batch_norm_reference(x, weight, bias, *, eps, statistics):
 def batch_norm(x, weight, bias, *, eps, statistics):
     """(x - mean) / sqrt(variance + eps) weight + bias for x (N, C, L), weight and bias (C,) or None.
 
-    `statistics` is the (mean, variance) of x that `channel_statistics` gives: the running averages want them too, so they
-    are worked out once. The reference derives them from x, since they move with it.
+    `statistics` is the (mean, variance) of x that `channel_statistics` gives: the running averages want them too, so
+    they are worked out once. The reference derives them from x, since they move with it.
     """
     y, rstd = kernels_of(x).batch_norm_fwd(x, weight, bias, *statistics, eps)
     return y, (statistics[0], rstd)

@@ -1,8 +1,8 @@
 """Pooling: the largest entry, or the sum, of each window over the last two axes.
 
-`grid` (kernels/common_conv.py) says where the windows lie. Which entry is the largest is found once and named by its tap,
-the number i kw + j of its place in the window; with the taps fixed the rest is linear, and `take_taps` / `put_taps`, as
-`window_sums` / `spread_windows`, are each other's adjoint.
+`grid` (kernels/common_conv.py) says where the windows lie. Which entry is the largest is found once and named by its
+tap, the number i kw + j of its place in the window; with the taps fixed the rest is linear, and `take_taps` /
+`put_taps`, as `window_sums` / `spread_windows`, are each other's adjoint.
 """
 
 from minigrad.backend import kernels_of
@@ -12,7 +12,9 @@ from minigrad.tensor import Tensor
 
 @op
 def window_argmax(x, *, grid):
-    """The tap of the largest entry of each window, the first of equals; nan is largest. (..., H, W) -> (..., H', W')."""
+    """The tap of the largest entry of each window, the first of equals; nan is largest. (..., H, W) -> (..., H',
+    W').
+    """
     return kernels_of(x).window_argmax(x, grid)
 
 

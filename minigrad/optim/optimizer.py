@@ -247,7 +247,7 @@ def _check_parameter(tensor: Any) -> None:
         raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(tensor).__name__}")
     if not (tensor.is_leaf or tensor.retains_grad):
         raise ValueError("can't optimize a non-leaf Tensor: optimize the leaf it was computed from, or detach() it")
-    if not getattr(tensor.array.flags, "writeable", True):
+    if not getattr(tensor.data.array.flags, "writeable", True):  # .data: what a lazy layer has no shape for yet is empty
         raise ValueError(
             "can't optimize a Tensor on read-only memory (it wraps a read-only NumPy array): clone() it first"
         )

@@ -21,7 +21,9 @@ import numpy as np
 
 from minigrad.kernels import optim_reference
 
-FUSED_OPS = frozenset({"layer_norm", "rms_norm", "cross_entropy", "attention", "scaled_dot_product_attention"})
+FUSED_OPS = frozenset(
+    {"layer_norm", "rms_norm", "cross_entropy", "attention", "scaled_dot_product_attention", "rnn", "lstm", "gru"}
+)
 
 _FLOAT32 = np.dtype(np.float32)
 
@@ -54,7 +56,7 @@ def compiled() -> Any:
     if os.environ.get("MINIGRAD_NUMBA", "1").lower() in ("0", "false", "no", "off"):
         return None
     try:
-        from minigrad.kernels.cpu import activations, attention, optim, rows, scatter
+        from minigrad.kernels.cpu import activations, attention, optim, recurrent, rows, scatter
     except ModuleNotFoundError as error:
         if error.name != "numba":
             raise
@@ -67,7 +69,18 @@ def compiled() -> Any:
             stacklevel=3,
         )
         return None
-    return SimpleNamespace(activations=activations, attention=attention, optim=optim, rows=rows, scatter=scatter)
+    return SimpleNamespace(
+        activations=activations, attention=attention, optim=optim, recurrent=recurrent, rows=rows, scatter=scatter
+    )
+
+
+def describe() -> str:
+    """What runs the hot loops, for `show_config()`."""
+    if compiled() is None:
+        return "NumPy definitions (Numba is missing or switched off)"
+    from importlib.metadata import version
+
+    return f"compiled by Numba {version('numba')}, one thread"
 
 
 def supports(op_name: str, arrays: Iterable[Any]) -> bool:
@@ -223,3 +236,39 @@ def attention_bwd(
     """(dq, dk, dv), from probabilities recomputed with lse. Where q, k and v have one shape (B, H, T, K), the three are
     views of one array (B, T, 3, H, K)."""
     return compiled().attention.attention_bwd(dout, q, k, v, out, lse, scale, causal)
+
+
+def rnn_fwd(gates: Any, h0: Any, weight: Any, sizes: tuple[int, ...], reverse: bool, nonlinearity: str) -> Any:
+    """(y, residuals ...): a sequence through h' = tanh(x + h W^T) or relu of it; see ops/recurrent.py for the rows."""
+    return compiled().recurrent.rnn_fwd(gates, h0, weight, sizes, reverse, nonlinearity)
+
+
+def rnn_bwd(
+    dy: Any, y: Any, weight: Any, before: Any, sizes: tuple[int, ...], reverse: bool, nonlinearity: str
+) -> tuple[Any, Any, Any]:
+    """(dgates, dh0, dweight)."""
+    return compiled().recurrent.rnn_bwd(dy, y, weight, before, sizes, reverse, nonlinearity)
+
+
+def lstm_fwd(gates: Any, h0: Any, c0: Any, weight: Any, sizes: tuple[int, ...], reverse: bool) -> Any:
+    """(y, residuals ...): a sequence through LSTM cells."""
+    return compiled().recurrent.lstm_fwd(gates, h0, c0, weight, sizes, reverse)
+
+
+def lstm_bwd(
+    dy: Any, weight: Any, act: Any, h_before: Any, c_before: Any, tanh_c: Any, sizes: tuple[int, ...], reverse: bool
+) -> tuple[Any, Any, Any, Any]:
+    """(dgates, dh0, dc0, dweight)."""
+    return compiled().recurrent.lstm_bwd(dy, weight, act, h_before, c_before, tanh_c, sizes, reverse)
+
+
+def gru_fwd(gates: Any, h0: Any, weight: Any, bias: Any, sizes: tuple[int, ...], reverse: bool) -> Any:
+    """(y, residuals ...): a sequence through GRU cells."""
+    return compiled().recurrent.gru_fwd(gates, h0, weight, bias, sizes, reverse)
+
+
+def gru_bwd(
+    dy: Any, weight: Any, act: Any, own_n: Any, before: Any, biased: bool, sizes: tuple[int, ...], reverse: bool
+) -> tuple[Any, Any, Any, Any]:
+    """(dgates, dh0, dweight, dbias)."""
+    return compiled().recurrent.gru_bwd(dy, weight, act, own_n, before, biased, sizes, reverse)

@@ -29,8 +29,8 @@ def conv1d(
 
     input (N, C, L) or (C, L), weight (O, C / groups, k), bias (O,) -> (N, O, L') or (O, L'), with
     L' = floor((L + 2 padding - dilation (k - 1) - 1) / stride) + 1. padding "valid" is 0; "same" makes L' = L and needs
-    stride 1 (an odd zero goes behind). Output o sees the C / groups inputs of its group. RuntimeError says what does not
-    fit.
+    stride 1 (an odd zero goes behind). Output o sees the C / groups inputs of its group. RuntimeError says what does
+    not fit.
     """
     return _conv(1, input, weight, bias, stride, padding, dilation, groups)
 
@@ -53,8 +53,8 @@ def conv_transpose1d(
     """The gradient of conv1d by its input, as a layer: each entry puts a copy of the kernel into y, `stride` apart.
 
     input (N, C, L) or (C, L), weight (C, O / groups, k), bias (O,) -> (N, O, L'), with
-    L' = (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1. A conv1d of the same parameters takes L' back
-    to L; as it does so for several L', output_padding (below stride or dilation) says which is meant.
+    L' = (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1. A conv1d of the same parameters takes L'
+    back to L; as it does so for several L', output_padding (below stride or dilation) says which is meant.
     """
     return _conv_transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
@@ -82,7 +82,8 @@ def _conv(
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     if any(r > n for r, n in zip(reach, size, strict=True)):
         raise RuntimeError(
-            f"Calculated padded input size per channel: ({_by(size)}). Kernel size: ({_by(reach)}). Kernel size can't be "
+            f"Calculated padded input size per channel: ({_by(size)}). Kernel size: ({_by(reach)}). Kernel size can't "
+            "be "
             "greater than actual input size"
         )
     place = {"padding": _two(pairs, (0, 0)), "stride": _two(stride, 1), "dilation": _two(dilation, 1)}
@@ -118,9 +119,7 @@ def _conv_transpose(
             f"({_by(size)}). Output size is too small"
         )
     place = {"padding": _two(pairs, (0, 0)), "stride": _two(stride, 1), "dilation": _two(dilation, 1)}
-    y = ops.conv_transpose2d(
-        _four(input, dims), _four(weight, dims), bias, size=_two(size, 1), **place, groups=groups
-    )
+    y = ops.conv_transpose2d(_four(input, dims), _four(weight, dims), bias, size=_two(size, 1), **place, groups=groups)
     return _restored(y, input, dims)
 
 
@@ -197,19 +196,22 @@ def _check_weight(
     shape = list(weight.shape)
     if shape[0] % groups:
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+            "size "
             f"[{shape}] instead"
         )
     if input.array.shape[-dims - 1] != channels:
         raise RuntimeError(
-            f"Given {given}, weight of size {shape}, expected input{list(input.shape)} to have {channels} channels, but "
+            f"Given {given}, weight of size {shape}, expected input{list(input.shape)} to have {channels} channels, "
+            "but "
             f"got {input.array.shape[-dims - 1]} channels instead"
         )
     same_device("convolution", *(t for t in (input, weight, bias) if t is not None))
     for name, parameter in (("bias", bias), ("weight", weight)):
         if parameter is not None and parameter.array.dtype != input.array.dtype:
             raise RuntimeError(
-                f"Input type ({input.dtype}) and {name} type ({parameter.dtype}) should be the same: convert one with .to()"
+                f"Input type ({input.dtype}) and {name} type ({parameter.dtype}) should be the same: convert one with "
+                ".to()"
             )
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f"convolution is not implemented for {input.dtype}: convert with .float()")

@@ -1,7 +1,6 @@
 """Normalisation of channels: batch_norm, instance_norm, group_norm."""
 
 import math
-from typing import Any
 
 from minigrad import autograd, ops
 from minigrad.nn.functional.layers import same_device
@@ -14,21 +13,23 @@ def batch_norm(
 ) -> Tensor:  # fmt: skip
     """(x - mean) / sqrt(variance + eps) weight + bias for each channel of (N, C, ...). Source: arXiv:1502.03167.
 
-    In training mean and variance are those of the batch, over all dims but C; the running ones then move towards them in
-    place, r = (1 - momentum) r + momentum new, where the new variance divides by n - 1 (the normalising one by n).
+    In training mean and variance are those of the batch, over all dims but C; the running ones then move towards them
+    in place, r = (1 - momentum) r + momentum new, where the new variance divides by n - 1 (the normalising one by n).
     Otherwise the running ones normalise. ValueError where training has one value a channel.
     """
     channels, shape = _channels("batch_norm", input, running_mean, running_var, weight, bias)
     if not training:
         if running_mean is None or running_var is None:
-            raise RuntimeError(f"{'running_mean' if running_mean is None else 'running_var'} must be defined in evaluation mode")
+            raise RuntimeError(
+                f"{'running_mean' if running_mean is None else 'running_var'} must be defined in evaluation mode"
+            )
         return _normalized_by(input, running_mean, running_var, weight, bias, eps)
     count = input.array.size // max(channels, 1)
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     x = ops.reshape(input, shape=(shape[0], channels, math.prod(shape[2:])))
     if not count:  # nothing to normalise, and nothing to learn from
-        return ops.reshape(ops.batch_norm_reference(x, weight, bias, eps=eps, statistics=()), shape=shape)
+        return _scaled(input, weight, bias)
     with autograd.no_grad():
         mean, variance = ops.channel_statistics(x)
         if running_mean is not None:
@@ -66,7 +67,7 @@ def instance_norm(
                 _move_towards(running_mean, mean, momentum)
             if running_var is not None:
                 _move_towards(running_var, variance * (count / (count - 1)), momentum)
-    return _scaled_rows(rows, input, channels, weight, bias, eps)
+    return _scaled_rows(rows, input, weight, bias, eps)
 
 
 def group_norm(
@@ -96,23 +97,26 @@ def group_norm(
     if shape[0] * size == 1:  # one value in each group of one sample
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}")
     rows = ops.reshape(input, shape=(shape[0] * num_groups, size))
-    return _scaled_rows(rows, input, shape[1], weight, bias, eps)
+    return _scaled_rows(rows, input, weight, bias, eps)
 
 
 # ---------------------------------------------------------------- the parts
 
 
 def _scaled_rows(
-    rows: Tensor, input: Tensor, channels: int, weight: Tensor | None, bias: Tensor | None, eps: float
+    rows: Tensor, input: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
     """Each row normalised, then each channel of the input's shape scaled and shifted."""
     wide = rows.float() if rows.array.dtype.itemsize == 2 else rows
-    shape = tuple(input.array.shape)
-    y = ops.reshape(ops.layer_norm(wide, None, None, eps=eps), shape=shape)
-    per_channel = (channels, *(1,) * (len(shape) - 2))
+    y = ops.reshape(ops.layer_norm(wide, None, None, eps=eps), shape=tuple(input.array.shape))
+    return _restored(_scaled(y, weight, bias), input)
+
+
+def _scaled(y: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """y weight + bias, a number of each for every channel of y (N, C, ...)."""
+    per_channel = (y.array.shape[1], *(1,) * (y.array.ndim - 2))
     y = y if weight is None else y * ops.reshape(_like(weight, y), shape=per_channel)
-    y = y if bias is None else y + ops.reshape(_like(bias, y), shape=per_channel)
-    return _restored(y, input)
+    return y if bias is None else y + ops.reshape(_like(bias, y), shape=per_channel)
 
 
 def _normalized_by(

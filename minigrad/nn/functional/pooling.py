@@ -20,8 +20,8 @@ def max_pool1d(
 ) -> Any:  # fmt: skip
     """The largest entry of each window along the last dim: (N, C, L) or (C, L) -> (N, C, L').
 
-    L' = floor((L + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1; ceil_mode rounds up, for windows that start
-    inside but end outside. Stride is kernel_size unless given. Nothing beyond the border is ever chosen. With
+    L' = floor((L + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1; ceil_mode rounds up, for windows that
+    start inside but end outside. Stride is kernel_size unless given. Nothing beyond the border is ever chosen. With
     return_indices also the place of each entry along L. Of equal entries the first takes the gradient; nan is largest.
     """
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
@@ -96,9 +96,7 @@ def _avg_pool(
 def _counts(grid: Grid, with_pad: bool, like: Tensor) -> Any:
     """The number of entries of each window: one number, or a tensor (H', W') where it varies."""
     counts = []
-    for k, s, (before, after), n, out in zip(
-        grid.kernel, grid.stride, grid.padding, grid.size, grid.out, strict=True
-    ):
+    for k, s, (before, after), n, out in zip(grid.kernel, grid.stride, grid.padding, grid.size, grid.out, strict=True):
         low, high = (-before, n + after) if with_pad else (0, n)
         counts.append([min(i * s - before + k, high) - max(i * s - before, low) for i in range(out)])
     if all(min(c) == max(c) for c in counts if c):
@@ -160,7 +158,8 @@ def _adaptive_max_pool(dims: int, input: Tensor, output_size: Any, return_indice
         places = ops.tap_positions(taps, grid=grid) if return_indices else None
     else:
         y, places = _max_of_uneven(x, out if dims == 2 else (1, *out))
-    return (_as_line(y, dims), _as_line(places, dims)) if return_indices else _as_line(y, dims)
+        places = places if return_indices else None
+    return _as_line(y, dims) if places is None else (_as_line(y, dims), _as_line(places, dims))
 
 
 def _even_grid(dims: int, input: Tensor, out: tuple[int, ...]) -> Grid | None:
@@ -175,7 +174,9 @@ def _even_grid(dims: int, input: Tensor, out: tuple[int, ...]) -> Grid | None:
 
 
 def _max_of_uneven(x: Tensor, out: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Every window as a list of places in the flattened image, all as long as the longest: its last place is repeated."""
+    """Every window as a list of places in the flattened image, all as long as the longest: its last place is
+    repeated.
+    """
     height, width = x.array.shape[-2:]
     lists = []
     for n, o in zip((height, width), out, strict=True):
@@ -205,7 +206,8 @@ def _check_dims(name: str, dims: int, input: Tensor) -> None:
     shape = list(input.shape)
     if len(shape) not in (dims + 1, dims + 2) or 0 in shape[-dims - 1 :]:
         raise RuntimeError(
-            f"{name}: Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim batch size for input, "
+            f"{name}: Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim batch size for "
+            "input, "
             f"but got:{shape}"
         )
 
@@ -272,7 +274,5 @@ def _output_size(name: str, dims: int, input: Tensor, output_size: Any) -> tuple
         raise RuntimeError(f"{name}: output_size must be {dims}, got {len(given)} numbers")
     out = tuple(n if o is None else int(o) for n, o in zip(shape[-dims:], given, strict=True))
     if min(out) < 0:
-        raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received {given}"
-        )
+        raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {given}")
     return out

@@ -23,8 +23,8 @@ def interpolate(
 ) -> Tensor:  # fmt: skip
     """Resize (N, C, L) or (N, C, H, W) to `size`, or to floor(size * scale_factor).
 
-    mode "nearest" copies the entry at floor(i n / out) ("nearest-exact": at floor((i + 1/2) n / out)); "linear" (3-d) and
-    "bilinear" (4-d) weigh the two neighbours along each dim by their distance; "bicubic" takes four (Keys, 1981);
+    mode "nearest" copies the entry at floor(i n / out) ("nearest-exact": at floor((i + 1/2) n / out)); "linear" (3-d)
+    and "bilinear" (4-d) weigh the two neighbours along each dim by their distance; "bicubic" takes four (Keys, 1981);
     "area" is adaptive average pooling. align_corners: the outermost entries of input and output lie on each other;
     otherwise entries are cells and the outer edges of the cells do. The scale is the given scale_factor, unless
     recompute_scale_factor has it worked out from the sizes. antialias is not supported: NotImplementedError.
@@ -44,7 +44,9 @@ def interpolate(
             f"Got {input.array.ndim}D input, but {mode} mode needs {_DIMS_OF_MODE[mode] + 2}D input"
         )
     if antialias:
-        raise NotImplementedError("interpolate does not support antialias=True; blur the image before making it smaller")
+        raise NotImplementedError(
+            "interpolate does not support antialias=True; blur the image before making it smaller"
+        )
     out, scales = _sizes(input, dims, size, scale_factor, recompute_scale_factor)
     if mode == "area":
         return adaptive_avg_pool1d(input, out) if dims == 1 else adaptive_avg_pool2d(input, out)
@@ -89,8 +91,10 @@ def _sizes(input: Tensor, dims: int, size: Any, scale_factor: Any, recompute: bo
         out = (int(size),) * dims if not isinstance(size, (tuple, list)) else tuple(int(n) for n in size)
         if len(out) != dims:
             raise ValueError(
-                "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions "
-                f"of {spatial} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+                "Input and output must have the same number of spatial dimensions, but got input with spatial "
+                "dimensions "
+                f"of {spatial} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) "
+                "format and "
                 "output size in (o1, o2, ...,oK) format."
             )
         scales: tuple = (None,) * dims
@@ -115,9 +119,7 @@ def upsample(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
 ) -> Tensor:
     """interpolate under its old name."""
-    warnings.warn(
-        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
-    )
+    warnings.warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
@@ -125,13 +127,16 @@ def upsample(
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
-    """(..., C r^2, H, W) -> (..., C, H r, W r): the r^2 channels of a pixel become a square of pixels. arXiv:1609.05158."""
+    """(..., C r^2, H, W) -> (..., C, H r, W r): the r^2 channels of a pixel become a square of pixels.
+    arXiv:1609.05158.
+    """
     shape, r = input.array.shape, upscale_factor
     _check_shuffle("pixel_shuffle", input, r, "upscale_factor")
     *lead, channels, height, width = shape
     if channels % (r * r):
         raise RuntimeError(
-            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, "
+            "but "
             f"input.size(-3)={channels} is not divisible by {r * r}"
         )
     n = len(lead)
@@ -203,14 +208,17 @@ def fold(
     area = math.prod(place["kernel"])
     if rows % area:
         raise RuntimeError(
-            f"Expected size of input's dimension {input.array.ndim - 2} to be divisible by the product of kernel_size, but "
+            f"Expected size of input's dimension {input.array.ndim - 2} to be divisible by the product of "
+            "kernel_size, but "
             f"got input.size({input.array.ndim - 2})={rows} and kernel_size={place['kernel']}."
         )
     counts = _counts(size, **place)
     if columns != math.prod(counts):
         raise RuntimeError(
-            f"Given output_size={size}, kernel_size={place['kernel']}, dilation={place['dilation']}, padding={padding}, "
-            f"stride={place['stride']}, expected size of input's dimension {input.array.ndim - 1} to match the calculated "
+            f"Given output_size={size}, kernel_size={place['kernel']}, dilation={place['dilation']}, "
+            f"padding={padding}, "
+            f"stride={place['stride']}, expected size of input's dimension {input.array.ndim - 1} to match the "
+            "calculated "
             f"number of sliding blocks {counts[0]} * {counts[1]} = {math.prod(counts)}, but got "
             f"input.size({input.array.ndim - 1})={columns}."
         )
@@ -229,9 +237,16 @@ def _two(name: str, value: Any) -> tuple[int, int]:
 def _patches(size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Any]:
     kernel, steps, gaps = _two("kernel_size", kernel_size), _two("stride", stride), _two("dilation", dilation)
     pads = _two("padding", padding)
-    for name, pair, least in (("kernel_size", kernel, 1), ("stride", steps, 1), ("dilation", gaps, 1), ("padding", pads, 0)):
+    for name, pair, least in (
+        ("kernel_size", kernel, 1),
+        ("stride", steps, 1),
+        ("dilation", gaps, 1),
+        ("padding", pads, 0),
+    ):
         if min(pair) < least:
-            raise RuntimeError(f"{name} should be greater than {'zero' if least else 'or equal to zero'}, but got {pair}")
+            raise RuntimeError(
+                f"{name} should be greater than {'zero' if least else 'or equal to zero'}, but got {pair}"
+            )
     place = {"kernel": kernel, "stride": steps, "padding": tuple((p, p) for p in pads), "dilation": gaps}
     counts = _counts(size, **place)
     if min(counts) < 1:
