@@ -1,4 +1,5 @@
-"""How long `import minigrad` takes, and the first use of the compiled kernels with a warm cache; fresh processes, medians.
+"""How long `import minigrad` takes, and the first use of the compiled kernels with a warm cache; fresh processes,
+medians.
 
 python benchmarks/import_time.py
 """
@@ -27,7 +28,9 @@ print(imported - start, time.perf_counter() - imported)
 
 def fresh(code: str) -> str:
     environment = {**os.environ, "PYTHONPATH": ROOT}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    ).stdout
 
 
 def main() -> None:
@@ -36,8 +39,13 @@ def main() -> None:
     print(f"first process (compiles what the cache lacks): {time.perf_counter() - start:.1f} s")
     runs = [tuple(map(float, fresh(USE).split())) for _ in range(9)]
     imports, uses = zip(*runs, strict=True)
-    numpy = [float(fresh("import time; s = time.perf_counter(); import numpy; print(time.perf_counter() - s)")) for _ in range(9)]
-    print(f"import minigrad        {statistics.median(imports):.3f} s (of which numpy {statistics.median(numpy):.3f} s)")
+    numpy = [
+        float(fresh("import time; s = time.perf_counter(); import numpy; print(time.perf_counter() - s)"))
+        for _ in range(9)
+    ]
+    print(
+        f"import minigrad        {statistics.median(imports):.3f} s (of which numpy {statistics.median(numpy):.3f} s)"
+    )
     print(f"first use, warm cache  {statistics.median(uses):.3f} s (a Transformer layer, a loss, an optimizer step)")
 
 

@@ -47,7 +47,10 @@ def forward_only(step, x):
 def main() -> None:
     values = np.linspace(0.5, 1.5, 8, dtype=np.float32)
     ours, theirs = mg.tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
-    print(f"{machine()}, NumPy {np.__version__}, PyTorch {torch.__version__} (1 thread); microseconds per op on 8 elements")
+    print(
+        f"{machine()}, NumPy {np.__version__}, PyTorch {torch.__version__} (1 thread); "
+        f"microseconds per op on 8 elements"
+    )
     print(f"{'op':14}{'forward':>20}{'forward + backward':>26}{'ratio':>8}")
     print(f"{'':14}{'minigrad':>12}{'PyTorch':>8}{'minigrad':>18}{'PyTorch':>8}")
     for name, step in CHAINS.items():

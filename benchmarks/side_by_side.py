@@ -20,7 +20,9 @@ def need_torch(threads: int):
     return torch
 
 
-def compare(ours: Callable[[], object], theirs: Callable[[], object], rounds: int, warm_up: int = 3) -> tuple[float, float]:
+def compare(
+    ours: Callable[[], object], theirs: Callable[[], object], rounds: int, warm_up: int = 3
+) -> tuple[float, float]:
     """The median seconds of each, taken in turn with the collector off, so that both meet the same machine."""
     for _ in range(warm_up):
         ours(), theirs()

@@ -5,9 +5,9 @@
     python examples/train_gpt.py --data FILE.txt      any text of yours
     python examples/train_gpt.py --resume             go on where the last run stopped
 
-The recipe is nanoGPT's for a CPU: 4 layers, 4 heads, 128 channels, 64 characters of context, 2,000 steps of 12 sequences,
-AdamW with a warm-up and a cosine decay. The run ends with the loss on held-out text beside that of a bigram model, a
-sample, and `loss.png`; all of it is in the folder --out. Ctrl-C stops after the current step and saves.
+The recipe is nanoGPT's for a CPU: 4 layers, 4 heads, 128 channels, 64 characters of context, 2,000 steps of 12
+sequences, AdamW with a warm-up and a cosine decay. The run ends with the loss on held-out text beside that of a bigram
+model, a sample, and `loss.png`; all of it is in the folder --out. Ctrl-C stops after the current step and saves.
 """
 
 import argparse
@@ -18,8 +18,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))  # models/ lies beside examples/
 
-import minigrad as mg
 import training
+
+import minigrad as mg
 from minigrad import data
 from models.gpt import GPT, GPTConfig
 
@@ -29,7 +30,9 @@ SAMPLING = ("sample_length", "temperature", "top_k")  # flags that a resumed run
 
 def arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--data", default="python_docs", help="python_docs, shakespeare, or a text file (default: %(default)s)")
+    p.add_argument(
+        "--data", default="python_docs", help="python_docs, shakespeare, or a text file (default: %(default)s)"
+    )
     p.add_argument("--out", default="runs/gpt", help="folder for checkpoint, sample and picture (default: %(default)s)")
     p.add_argument("--steps", type=int, default=2000, help="optimizer steps (default: %(default)s)")
     p.add_argument("--batch-size", type=int, default=12, help="sequences a step (default: %(default)s)")
@@ -38,12 +41,18 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--heads", type=int, default=4, help="attention heads a block (default: %(default)s)")
     p.add_argument("--channels", type=int, default=128, help="width of the residual stream (default: %(default)s)")
     p.add_argument("--dropout", type=float, default=0.0, help="for longer runs, 0.1 or 0.2 (default: %(default)s)")
-    p.add_argument("--lr", type=float, default=1e-3, help="peak learning rate; it decays to a tenth (default: %(default)s)")
+    p.add_argument(
+        "--lr", type=float, default=1e-3, help="peak learning rate; it decays to a tenth (default: %(default)s)"
+    )
     p.add_argument("--warmup", type=int, default=100, help="steps of linear warm-up (default: %(default)s)")
     p.add_argument("--weight-decay", type=float, default=0.1, help="on matrices only (default: %(default)s)")
     p.add_argument("--grad-clip", type=float, default=1.0, help="largest norm of the gradient (default: %(default)s)")
-    p.add_argument("--eval-every", type=int, default=500, help="steps between validations and saves (default: %(default)s)")
-    p.add_argument("--sample-length", type=int, default=1000, help="characters to write at the end (default: %(default)s)")
+    p.add_argument(
+        "--eval-every", type=int, default=500, help="steps between validations and saves (default: %(default)s)"
+    )
+    p.add_argument(
+        "--sample-length", type=int, default=1000, help="characters to write at the end (default: %(default)s)"
+    )
     p.add_argument("--temperature", type=float, default=0.7, help="of the sample (default: %(default)s)")
     p.add_argument("--top-k", type=int, default=10, help="characters to choose from, 0 for all (default: %(default)s)")
     p.add_argument("--seed", type=int, default=1337, help="of weights, batches and sample (default: %(default)s)")
@@ -117,9 +126,13 @@ def main() -> None:
     tokenizer = data.CharTokenizer.from_text(train_text + val_text)
     train_ids, val_ids = (tokenizer.encode(text) for text in (train_text, val_text))
     if min(len(train_ids), len(val_ids)) <= args.block_size + 1:
-        sys.exit(f"--data: the text is too short for --block-size {args.block_size}: its parts have {len(train_ids)} and {len(val_ids)} characters")
+        parts = f"its parts have {len(train_ids)} and {len(val_ids)} characters"
+        sys.exit(f"--data: the text is too short for --block-size {args.block_size}: {parts}")
     bigram = data.bigram_loss(train_ids, val_ids, len(tokenizer))
-    print(f"{args.data}: {len(train_ids):,} characters to learn from, {len(val_ids):,} held out, {len(tokenizer)} different ones")
+    print(
+        f"{args.data}: {len(train_ids):,} characters to learn from, {len(val_ids):,} held out, "
+        f"{len(tokenizer)} different ones"
+    )
     train_ids, val_ids = (mg.tensor(ids, device=device) for ids in (train_ids, val_ids))
 
     config = GPTConfig(
@@ -170,7 +183,9 @@ def main() -> None:
             if (step + 1) % args.eval_every == 0 or last or stop:
                 save()
             speed = bar.format_dict["rate"] or 0
-            bar.set_postfix_str(f"loss {losses[-1]:.3f}, {speed * args.batch_size * args.block_size:,.0f} chars/s", refresh=False)
+            bar.set_postfix_str(
+                f"loss {losses[-1]:.3f}, {speed * args.batch_size * args.block_size:,.0f} chars/s", refresh=False
+            )
             if stop and not last:
                 break
     if len(losses) < args.steps:
@@ -184,12 +199,15 @@ def main() -> None:
         f"validation loss {final:.4f} nats a character, a bigram model's {bigram:.4f}: "
         f"{abs(bigram - final):.4f} {'better' if final < bigram else 'worse: train longer'}"
     )
-    training.plot_losses(
-        os.path.join(args.out, "loss.png"), f"A character-level GPT on {args.data}", "nats a character", losses, validations, bigram=bigram
-    )  # fmt: skip
+    picture, title = os.path.join(args.out, "loss.png"), f"A character-level GPT on {args.data}"
+    training.plot_losses(picture, title, "nats a character", losses, validations, bigram=bigram)
 
     if args.sample_length:
-        prompt = mg.tensor(tokenizer.encode("\n"), device=device).unsqueeze(0) if "\n" in tokenizer.characters else val_ids[:1].unsqueeze(0)
+        prompt = (
+            mg.tensor(tokenizer.encode("\n"), device=device).unsqueeze(0)
+            if "\n" in tokenizer.characters
+            else val_ids[:1].unsqueeze(0)
+        )
         tokens = model.generate(prompt, args.sample_length, temperature=args.temperature, top_k=args.top_k or None)
         sample = tokenizer.decode(tokens[0, 1:].cpu())
         known = data.known_word_share(sample, train_text)

@@ -4,8 +4,8 @@
     python examples/train_mlp.py                 MNIST: 60,000 digits of 28 x 28 pixels (11 MB, fetched once)
     python examples/train_mlp.py --resume        go on where the last run stopped
 
-ReLU, cross-entropy, Adam. Each epoch ends with the accuracy on held-out images; `loss.png` and the checkpoint are in --out.
-Ctrl-C stops after the current step and saves.
+ReLU, cross-entropy, Adam. Each epoch ends with the accuracy on held-out images; `loss.png` and the checkpoint are in
+--out. Ctrl-C stops after the current step and saves.
 """
 
 import argparse
@@ -15,8 +15,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))  # models/ lies beside examples/
 
-import minigrad as mg
 import training
+
+import minigrad as mg
 from minigrad import data
 from minigrad.nn import functional as F
 from models.mlp import MLP
@@ -128,10 +129,8 @@ def main() -> None:
     if len(losses) < total:
         print(f"\nstopped after step {len(losses)}; saved to {path}. To go on, run the same command with --resume")
         sys.exit(130)
-    training.plot_losses(
-        os.path.join(args.out, "loss.png"), f"A 784-{args.hidden}-10 perceptron on {args.data}".replace("784", str(pixels)),
-        "cross-entropy", losses, [],
-    )  # fmt: skip
+    picture, title = os.path.join(args.out, "loss.png"), f"A {pixels}-{args.hidden}-10 perceptron on {args.data}"
+    training.plot_losses(picture, title, "cross-entropy", losses, [])
     print(f"test accuracy {results[-1][1]:.2%} (best {best:.2%}), trained for {time.perf_counter() - started:.0f} s")
     print(f"saved in {args.out}: checkpoint.mg, loss.png")
 

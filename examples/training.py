@@ -25,7 +25,8 @@ def need(module: str) -> Any:
 
 
 def or_exit(attempt: Callable[[], Any], flag: str) -> Any:
-    """What `attempt` returns; where it fails for a reason outside the program, end with that reason and no traceback."""
+    """What `attempt` returns; where it fails for a reason outside the program, end with that reason and no traceback.
+    """
     try:
         return attempt()
     except (RuntimeError, OSError, ValueError, ImportError) as error:
@@ -104,7 +105,9 @@ def save_checkpoint(path: str, model: mg.nn.Module, optimizer: mg.optim.Optimize
 def load_checkpoint(path: str) -> dict:
     """Read a checkpoint, or end with a sentence."""
     if not os.path.exists(path):
-        sys.exit(f"--resume: there is no checkpoint at {path}; run without --resume first, or give the folder with --out")
+        sys.exit(
+            f"--resume: there is no checkpoint at {path}; run without --resume first, or give the folder with --out"
+        )
     try:
         return mg.load(path)
     except RuntimeError as error:
@@ -123,11 +126,14 @@ def refuse_changes(settings: dict, saved: dict, names: list[str]) -> None:
     for name in names:
         if settings[name] != saved[name]:
             flag = "--" + name.replace("_", "-")
-            sys.exit(f"--resume: the checkpoint was made with {flag} {saved[name]}, now {flag} {settings[name]} is given")
+            sys.exit(
+                f"--resume: the checkpoint was made with {flag} {saved[name]}, now {flag} {settings[name]} is given"
+            )
 
 
 def stop_on_bad_loss(loss: float, step: int, path: str) -> None:
-    """End the run at a loss that is no number: training on would only overwrite the last good checkpoint with nonsense."""
+    """End the run at a loss that is no number: training on would only overwrite the last good checkpoint with nonsense.
+    """
     if math.isfinite(loss):
         return
     kept = f"the last good checkpoint stays in {path}" if os.path.exists(path) else "no checkpoint had been written yet"
@@ -137,7 +143,9 @@ def stop_on_bad_loss(loss: float, step: int, path: str) -> None:
     )
 
 
-def plot_losses(path: str, title: str, unit: str, train: list[float], validation: list[tuple[int, float]], **levels: float) -> None:
+def plot_losses(
+    path: str, title: str, unit: str, train: list[float], validation: list[tuple[int, float]], **levels: float
+) -> None:
     """Draw the curves: each step's loss in grey, its running mean, the validation points, and horizontal `levels`."""
     matplotlib = need("matplotlib")
     matplotlib.use("Agg")

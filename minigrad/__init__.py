@@ -11,8 +11,7 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.")
 from math import e, inf, nan, pi
 
 from minigrad.tensor import Size, Tensor  # isort: skip  (first: tensor.py and ops/ import each other)
-from minigrad import autograd, backend, data, func, nn, ops, optim, random, utils
-from minigrad import dtype as _dtype
+from minigrad import autograd, backend, data, dtype as _dtype, func, nn, ops, optim, random, utils
 from minigrad.alias import alias
 from minigrad.anomaly import is_anomaly_enabled, set_detect_anomaly
 from minigrad.autograd import (
@@ -79,10 +78,8 @@ from minigrad.onemachine.settings import (
     are_deterministic_algorithms_enabled,
     compile,
     get_float32_matmul_precision,
-    get_num_threads,
     is_deterministic_algorithms_warn_only_enabled,
     set_float32_matmul_precision,
-    set_num_threads,
     use_deterministic_algorithms,
 )
 from minigrad.ops import cat, dstack, einsum, hstack, meshgrid, stack, tensordot, vstack

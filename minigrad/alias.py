@@ -4,11 +4,11 @@
     with minigrad.alias(): import program  # or for a block
     python -m minigrad.run program.py      # or for a whole program
 
-A finder at the front of `sys.meta_path` answers for the names in `TABLE`, and for nothing else: each becomes a thin module
-that hands on what is asked of it to the module of minigrad in the table. Nothing is copied, so `torch.nn.Linear is
-minigrad.nn.Linear`, and what a program sets (`torch.backends.cudnn.benchmark = True`) is set there. What minigrad does
-not have raises, never answers silently: AttributeError for `torch.nn.Name`, ModuleNotFoundError for `import torch.name`
-and `from torch import name`.
+A finder at the front of `sys.meta_path` answers for the names in `TABLE`, and for nothing else: each becomes a thin
+module that hands on what is asked of it to the module of minigrad in the table. Nothing is copied, so `torch.nn.Linear
+is minigrad.nn.Linear`, and what a program sets (`torch.backends.cudnn.benchmark = True`) is set there. What minigrad
+does not have raises, never answers silently: AttributeError for `torch.nn.Name`, ModuleNotFoundError for `import
+torch.name` and `from torch import name`.
 
 An installed PyTorch is not touched: off is the default, turning the alias on refuses a process that has imported the
 real one already, and turning it off makes the real one importable again.
@@ -24,12 +24,28 @@ from typing import Any
 
 VERSION = "2.13.0+minigrad"  # the PyTorch whose meaning the names have: programs compare it with "2.0"
 
-_NN_FILES = """activation adaptive batchnorm channelshuffle container conv distance dropout flatten fold instancenorm
-lazy linear loss module normalization padding pixelshuffle pooling rnn sparse transformer upsampling""".split()
-_OPTIM_FILES = "adadelta adagrad adam adamax adamw asgd lbfgs nadam radam rmsprop rprop sgd".split()
-_DATA_FILES = "dataset dataloader sampler _utils _utils.collate".split()
-_DISTRIBUTION_FILES = """bernoulli beta categorical dirichlet distribution exponential gamma independent kl multinomial
-multivariate_normal normal one_hot_categorical poisson uniform""".split()
+
+def _files(package: str, names: str, where: str) -> dict[str, str]:
+    """Files of PyTorch whose names minigrad keeps in one module."""
+    return {f"{package}.{name}": where for name in names.split()}
+
+
+_NN_FILES = _files(
+    "torch.nn.modules",
+    "activation adaptive batchnorm channelshuffle container conv distance dropout flatten fold instancenorm lazy "
+    "linear loss module normalization padding pixelshuffle pooling rnn sparse transformer upsampling",
+    "minigrad.nn",
+)
+_OPTIM_FILES = _files(
+    "torch.optim", "adadelta adagrad adam adamax adamw asgd lbfgs nadam radam rmsprop rprop sgd", "minigrad.optim"
+)
+_DATA_FILES = _files("torch.utils.data", "dataset dataloader sampler _utils _utils.collate", "minigrad.data")
+_DISTRIBUTION_FILES = _files(
+    "torch.distributions",
+    "bernoulli beta categorical dirichlet distribution exponential gamma independent kl multinomial "
+    "multivariate_normal normal one_hot_categorical poisson uniform",
+    "minigrad.distributions",
+)
 
 # What stands behind each name: a module of minigrad, or "module:object" for a namespace inside one.
 TABLE: dict[str, str] = {
@@ -41,7 +57,6 @@ TABLE: dict[str, str] = {
     "torch.autograd": "minigrad.autograd",
     "torch.autograd.anomaly_mode": "minigrad.anomaly",
     "torch.autograd.function": "minigrad.function",
-    "torch.autograd.functional": "minigrad.function_of_tensors",
     "torch.autograd.grad_mode": "minigrad.autograd",
     "torch.autograd.gradcheck": "minigrad.gradcheck",
     "torch.autograd.variable": "minigrad.legacy",
@@ -59,7 +74,7 @@ TABLE: dict[str, str] = {
     "torch.cuda.amp.grad_scaler": "minigrad.onemachine.cuda_amp",
     "torch.distributed": "minigrad.onemachine.distributed",
     "torch.distributions": "minigrad.distributions",
-    **{f"torch.distributions.{name}": "minigrad.distributions" for name in _DISTRIBUTION_FILES},
+    **_DISTRIBUTION_FILES,
     "torch.func": "minigrad.func",
     "torch.jit": "minigrad.onemachine.jit",
     "torch.linalg": "minigrad.linalg",
@@ -69,7 +84,7 @@ TABLE: dict[str, str] = {
     "torch.nn.functional": "minigrad.nn.functional",
     "torch.nn.init": "minigrad.nn.init",
     "torch.nn.modules": "minigrad.nn",
-    **{f"torch.nn.modules.{name}": "minigrad.nn" for name in _NN_FILES},
+    **_NN_FILES,
     "torch.nn.parallel": "minigrad.nn.parallel",
     "torch.nn.parallel.data_parallel": "minigrad.nn.parallel",
     "torch.nn.parallel.distributed": "minigrad.nn.parallel",
@@ -80,7 +95,7 @@ TABLE: dict[str, str] = {
     "torch.nn.utils.rnn": "minigrad.nn.utils.rnn",
     "torch.onnx": "minigrad.onemachine.onnx",
     "torch.optim": "minigrad.optim",
-    **{f"torch.optim.{name}": "minigrad.optim" for name in _OPTIM_FILES},
+    **_OPTIM_FILES,
     "torch.optim.lr_scheduler": "minigrad.optim.lr_scheduler",
     "torch.optim.optimizer": "minigrad.optim.optimizer",
     "torch.profiler": "minigrad.onemachine.profiler",
@@ -89,7 +104,7 @@ TABLE: dict[str, str] = {
     "torch.utils": "minigrad.utils",
     "torch.utils.checkpoint": "minigrad.utils.checkpoint",
     "torch.utils.data": "minigrad.data",
-    **{f"torch.utils.data.{name}": "minigrad.data" for name in _DATA_FILES},
+    **_DATA_FILES,
     "torch.utils.data.distributed": "minigrad.data.distributed",
     "torch.version": "minigrad.onemachine.version",
     "torchvision": "minigrad.vision",
@@ -140,6 +155,12 @@ def _is_defined(module: Any, name: str) -> bool:
     return not name.startswith("_") and isinstance(home, str) and home.partition(".")[0] in ("minigrad", "builtins")
 
 
+def _is_function(module: str, name: str) -> bool:
+    """True for what is a function and a file in PyTorch, as torch.autograd.gradcheck: the attribute is the function."""
+    found = None if name.startswith("__") else getattr(_behind(module), name, None)
+    return callable(found) and not isinstance(found, types.ModuleType)
+
+
 _OF_EVERY_MODULE = frozenset(name for name in dir(types) if name.startswith("__"))  # its own, never those behind it
 
 
@@ -148,7 +169,7 @@ class AliasModule(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         path = f"{self.__name__}.{name}"
-        if path in TABLE and _behind(path) is not None:
+        if path in TABLE and _behind(path) is not None and not _is_function(self.__name__, name):
             return importlib.import_module(path)
         if (elsewhere := ELSEWHERE.get(self.__name__, {}).get(name)) is not None:
             where, _, attribute = elsewhere.partition(":")
@@ -161,6 +182,8 @@ class AliasModule(types.ModuleType):
         return found
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, AliasModule) and _is_function(self.__name__, name):
+            return
         if name.startswith("__") or isinstance(value, AliasModule):
             super().__setattr__(name, value)
         else:

@@ -4,8 +4,9 @@
         loss = model(x)
         loss.backward()
 
-While the mode is on, `Op.__call__` and the two vjp methods are replaced by checking ones; off, the plain methods run and
-know nothing of it. It costs a pass over every result and a stack walk per op: for looking for a fault, not for training.
+While the mode is on, `Op.__call__` and the two vjp methods are replaced by checking ones; off, the plain methods run
+and know nothing of it. It costs a pass over every result and a stack walk per op: for looking for a fault, not for
+training.
 """
 
 import os
@@ -19,13 +20,19 @@ from minigrad.op import FusedOp, Op
 from minigrad.tensor import Tensor
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_plain = {(kind, name): kind.__dict__[name] for kind in (Op, FusedOp) for name in ("__call__", "vjp_on_arrays", "vjp_on_tensors")}
+_plain = {
+    (kind, name): kind.__dict__[name]
+    for kind in (Op, FusedOp)
+    for name in ("__call__", "vjp_on_arrays", "vjp_on_tensors")
+}
 _lines: "weakref.WeakKeyDictionary[Node, str]" = weakref.WeakKeyDictionary()
 _depth = 0
 
 
 class detect_anomaly:
-    """Context manager that turns anomaly mode on (process-wide) and restores what it found; `check_nan=False`: does nothing."""
+    """Context manager that turns anomaly mode on (process-wide) and restores what it found; `check_nan=False`: does
+    nothing.
+    """
 
     def __init__(self, check_nan: bool = True):
         self.check_nan = check_nan
@@ -92,7 +99,9 @@ def _checked_call(call: Any) -> Any:
             _lines[y.node] = where
         bad = _anomaly(y.array)
         if bad and not any(isinstance(x, Tensor) and _anomaly(x.array) for x in inputs):
-            raise RuntimeError(f"anomaly: '{self.name}' made {bad} in its forward from inputs that had none, at {where}")
+            raise RuntimeError(
+                f"anomaly: '{self.name}' made {bad} in its forward from inputs that had none, at {where}"
+            )
         return out
 
     return checked

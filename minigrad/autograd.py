@@ -19,23 +19,27 @@ import heapq
 import importlib
 import itertools
 import threading
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from minigrad.backend import is_array, kernels_of
-from minigrad.grad_mode import enable_grad as enable_grad
-from minigrad.grad_mode import inference_mode as inference_mode
-from minigrad.grad_mode import is_grad_enabled as is_grad_enabled
-from minigrad.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
-from minigrad.grad_mode import mode as mode
-from minigrad.grad_mode import no_grad as no_grad
-from minigrad.grad_mode import set_grad_enabled as set_grad_enabled
+from minigrad.grad_mode import (
+    enable_grad as enable_grad,
+    inference_mode as inference_mode,
+    is_grad_enabled as is_grad_enabled,
+    is_inference_mode_enabled as is_inference_mode_enabled,
+    mode as mode,
+    no_grad as no_grad,
+    set_grad_enabled as set_grad_enabled,
+)
 
 _births = itertools.count()
 _accumulation_lock = threading.Lock()  # two threads may run backward into the same leaf
 
 
 _ELSEWHERE = {  # names that PyTorch keeps here; their modules import this one
+    "Function": "function",
     "Variable": "legacy",
     "detect_anomaly": "anomaly",
     "gradcheck": "gradcheck",
@@ -53,18 +57,20 @@ def __getattr__(name: str) -> Any:
 class Node:
     """One step of the graph; a leaf (a tensor that requires a gradient and came from no op) has `op` None.
 
-    `parents` holds a node, or None, per input of the op; `kept` what the vjp asked for, by argument name; `versions` the
-    (name, version cell, count) of kept memory; `shape` and `dtype` describe the output, hence the gradient. `grad` is a
-    Tensor: a leaf's accumulated gradient, or that of an inner tensor after `retain_grad()`.
+    `parents` holds a node, or None, per input of the op; `kept` what the vjp asked for, by argument name; `versions`
+    the (name, version cell, count) of kept memory; `shape` and `dtype` describe the output, hence the gradient. `grad`
+    is a Tensor: a leaf's accumulated gradient, or that of an inner tensor after `retain_grad()`.
     """
 
     __slots__ = ("__dict__", "__weakref__", "birth", "dtype", "kept", "op", "parents", "shape", "versions")
 
     # What few nodes have is looked up on the class until it is set: making a node is the hottest line of the library.
     requires_grad = True
-    hooks: dict | None = None
+    hooks: Any = None  # a dict, once there is one
     grad: Any = None
     retains_grad = False
+
+    kept: Any  # a dict; None once freed
 
     def __init__(self, op: Any, parents: Sequence["Node | None"], kept: dict | None, versions: list | None, out: Any):
         self.op = op
@@ -84,9 +90,13 @@ def sum_to(gradient: Any, shape: tuple[int, ...]) -> Any:
     and on Tensors alike.
     """
     new = gradient.ndim - len(shape)
-    stretched = tuple(range(new)) + tuple(new + i for i, n in enumerate(shape) if n == 1 and gradient.shape[new + i] != 1)
+    stretched = tuple(range(new)) + tuple(
+        new + i for i, n in enumerate(shape) if n == 1 and gradient.shape[new + i] != 1
+    )
     if new < 0 or any(n not in (1, gradient.shape[new + i]) for i, n in enumerate(shape)):
-        raise RuntimeError(f"a gradient of shape {tuple(gradient.shape)} cannot belong to an input of shape {tuple(shape)}")
+        raise RuntimeError(
+            f"a gradient of shape {tuple(gradient.shape)} cannot belong to an input of shape {tuple(shape)}"
+        )
     if stretched:
         on_raw = is_array(gradient)
         gradient = kernels_of(gradient).sum(gradient, stretched, True) if on_raw else gradient.sum(stretched, True)
@@ -103,9 +113,9 @@ def walk(
 ) -> dict[Node, Any]:
     """Send gradients from the seed nodes back to the leaves.
 
-    `seeds` pairs nodes with their gradients: raw arrays, or Tensors when `create_graph`. Without `wanted`, the gradients
-    of leaves are added to their `.grad`. With it, nothing is written: the gradients of the wanted nodes are returned, and
-    only nodes `on_path` to them are visited.
+    `seeds` pairs nodes with their gradients: raw arrays, or Tensors when `create_graph`. Without `wanted`, the
+    gradients of leaves are added to their `.grad`. With it, nothing is written: the gradients of the wanted nodes are
+    returned, and only nodes `on_path` to them are visited.
     """
     heappush, heappop = heapq.heappush, heapq.heappop
     queue: list[int] = []  # births, negated: heapq gives the smallest first, the walk wants the youngest
@@ -168,7 +178,8 @@ def walk(
 
 
 def _is_fresh(gradient: Any, dy: Any, node: Node, gradients: Sequence) -> bool:
-    """Whether a gradient may become `.grad` without a copy: not dy, nothing kept, not a view, not sent to two inputs."""
+    """Whether a gradient may become `.grad` without a copy: not dy, nothing kept, not a view, not sent to two inputs.
+    """
     if gradient is dy or getattr(gradient, "base", gradient) is not None:
         return False
     kept = node.kept or {}
@@ -177,7 +188,9 @@ def _is_fresh(gradient: Any, dy: Any, node: Node, gradients: Sequence) -> bool:
 
 def _holds_arrays(node: Node) -> bool:
     kept = node.kept.values()
-    return bool(node.versions) or any(is_array(a) for value in kept for a in (value if type(value) is tuple else (value,)))
+    return bool(node.versions) or any(
+        is_array(a) for value in kept for a in (value if type(value) is tuple else (value,))
+    )
 
 
 def _add_to(entry: list, gradient: Any, create_graph: bool) -> None:
@@ -314,7 +327,8 @@ def _seeds(tensors: Sequence[Any], gradients: Any, create_graph: bool) -> list[t
             gradient = tensor.detach().ones_like()
         if tuple(gradient.shape) != tuple(tensor.array.shape):
             raise RuntimeError(
-                f"Mismatch in shape: the gradient has shape {tuple(gradient.shape)}, the output {tuple(tensor.array.shape)}"
+                f"Mismatch in shape: the gradient has shape {tuple(gradient.shape)}, "
+                f"the output {tuple(tensor.array.shape)}"
             )
         if gradient.array.dtype != tensor.array.dtype:
             gradient = gradient.to(tensor.array.dtype)
@@ -356,6 +370,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -364,7 +379,10 @@ def grad(
 
     With `create_graph=True` the result can be differentiated again. An input that the outputs do not depend on raises
     RuntimeError, or gives None with `allow_unused=True`, or zeros with `materialize_grads=True`.
+    `only_inputs` is always so, as in PyTorch; False warns.
     """
+    if not only_inputs:
+        warnings.warn("only_inputs=False has no effect: use backward() to fill .grad", FutureWarning, stacklevel=2)
     if is_grads_batched:
         raise NotImplementedError("is_grads_batched=True is not supported; loop over the rows of grad_outputs")
     outputs = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]

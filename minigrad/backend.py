@@ -91,9 +91,13 @@ class device:
 
     __slots__ = ("index", "type")
 
+    type: str
+    index: int | None
+
     def __init__(self, type: "str | device", index: int | None = None):
         if isinstance(type, device):
-            type, index = type.type, type.index
+            index = type.index
+            type = type.type
         if not isinstance(type, str):
             raise TypeError(f"device takes a name such as 'cpu' or 'cuda:0', got {type!r}")
         name, colon, number = type.partition(":")
@@ -102,7 +106,9 @@ class device:
         self.type, self.index = name, int(number) if colon else index
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        return (
+            f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -182,5 +188,3 @@ def to_device(x: Any, name: "str | device | None") -> Any:
     target = backend_for(name)
     source = backend_of(x)
     return x if source is target else target.to_device(source.to_host(x))
-
-

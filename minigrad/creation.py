@@ -1,7 +1,7 @@
 """New tensors: from data, filled with a value, ranges, identity, and their `_like` forms.
 
-Sizes come one by one or as one tuple; `dtype=None` is the default float (or, for data, what the data says: Python floats
-become the default float, ints int64, NumPy arrays keep their type). `device=None` is the default device.
+Sizes come one by one or as one tuple; `dtype=None` is the default float (or, for data, what the data says: Python
+floats become the default float, ints int64, NumPy arrays keep their type). `device=None` is the default device.
 """
 
 import math
@@ -19,7 +19,9 @@ def _refuse_out(out: Any) -> None:
         raise TypeError("out= is not supported: use the returned tensor, or x.copy_(...)")
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A leaf with a copy of `data`: a number, nested lists, a NumPy array or a Tensor."""
     array = _array_from(data, dtype)
     return from_array(array.copy() if np.may_share_memory(array, _memory_of(data)) else array, device, requires_grad)
@@ -51,7 +53,9 @@ def _array_from(data: Any, dtype: Any) -> np.ndarray:
     try:
         array = np.asarray(data)
     except ValueError as error:
-        raise ValueError(f"the nested lists are ragged: expected sequences of equal length at each depth ({error})") from error
+        raise ValueError(
+            f"the nested lists are ragged: expected sequences of equal length at each depth ({error})"
+        ) from error
     if array.dtype.kind not in "biuf":
         raise _not_numbers(array)
     if dtype is None and array.dtype.kind == "f" and isinstance(_first(data), np.floating):
@@ -66,7 +70,9 @@ def _not_numbers(array: np.ndarray) -> Exception:
     if not strangers:
         return ValueError("Overflow: an integer does not fit int64; pass floats")
     error = ValueError if isinstance(strangers[0], str) else RuntimeError
-    return error(f"Could not infer dtype of {type(strangers[0]).__name__}: expected numbers, got {strangers[0]!r} among them")
+    return error(
+        f"Could not infer dtype of {type(strangers[0]).__name__}: expected numbers, got {strangers[0]!r} among them"
+    )
 
 
 def _first(data: Any) -> Any:
@@ -111,23 +117,45 @@ def _filled(make: Any, shape: tuple, dtype: Any, device: Any, requires_grad: boo
     return x.requires_grad_() if requires_grad else x
 
 
-def zeros(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     _refuse_out(out)
     return _filled(lambda xp, shape, raw: xp.zeros(shape, raw), size, dtype, device, requires_grad)
 
 
-def ones(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     _refuse_out(out)
     return _filled(lambda xp, shape, raw: xp.ones(shape, raw), size, dtype, device, requires_grad)
 
 
-def empty(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:
+def empty(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Of that size, with whatever the memory held."""
     _refuse_out(out)
     return _filled(lambda xp, shape, raw: xp.empty(shape, raw), size, dtype, device, requires_grad)
 
 
-def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Filled with a value, whose type gives the dtype."""
     _refuse_out(out)
     fill_value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
@@ -136,23 +164,78 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
     return _filled(lambda xp, shape, raw: xp.full(shape, fill_value, raw), (tuple(size),), dtype, device, requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
-    return zeros(input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+def zeros_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    return zeros(
+        input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+    )
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
-    return ones(input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+def ones_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    return ones(
+        input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+    )
 
 
-def empty_like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
-    return empty(input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+def empty_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    return empty(
+        input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+    )
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
-    return full(input.array.shape, fill_value, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    return full(
+        input.array.shape,
+        fill_value,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
+    )
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """start, start + step, ... below end; int64 when all are integers."""
     _refuse_out(out)
     start, end = (0, start) if end is None else (start, end)
@@ -167,11 +250,23 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, out: Any = None, dtype
     if raw.kind in "iu":
         start, end, step = int(start), int(end), int(step)
     count = math.ceil((end - start) / step)
-    values = start + step * np.arange(count) if raw.kind == "f" or raw.name == "bfloat16" else np.arange(start, end, step)
+    values = (
+        start + step * np.arange(count) if raw.kind == "f" or raw.name == "bfloat16" else np.arange(start, end, step)
+    )
     return from_array(values.astype(raw), device, requires_grad)
 
 
-def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`steps` values evenly spaced from start to end, both included, counted from the nearer end."""
     _refuse_out(out)
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
@@ -187,14 +282,36 @@ def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = 
     return from_array(values.astype(raw), device, requires_grad)
 
 
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """base to the powers `linspace(start, end, steps)`."""
     powers = linspace(start, end, steps, dtype=dtypes.float64)
-    x = (base**powers).to(dtype or dtypes.get_default_dtype()).to(backend.get_default_device() if device is None else device)
+    x = (
+        (base**powers)
+        .to(dtype or dtypes.get_default_dtype())
+        .to(backend.get_default_device() if device is None else device)
+    )
     return x.requires_grad_() if requires_grad else x
 
 
-def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Ones on the diagonal of an n x m matrix (m defaults to n)."""
     _refuse_out(out)
     if n < 0 or (m is not None and m < 0):

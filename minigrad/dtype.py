@@ -151,11 +151,11 @@ def result_dtype(operands: Sequence[Any]) -> DType:
         dtype = of(x.dtype) if is_array else dtype_of_scalar(x)
         ranked[rank] = dtype if ranked[rank] is None else promote_types(ranked[rank], dtype)  # type: ignore[arg-type]
     result: DType | None = None
-    for dtype in ranked:
+    for candidate in ranked:
         if result is None:
-            result = dtype
-        elif dtype is not None and dtype.kind > result.kind:
-            result = promote_types(result, dtype)
+            result = candidate
+        elif candidate is not None and candidate.kind > result.kind:
+            result = promote_types(result, candidate)
     if result is None:
         raise TypeError("no operand to take a dtype from")
     return result
@@ -230,6 +230,7 @@ class finfo:
         dtype = dtype or _default
         if not dtype.is_floating_point:
             raise TypeError(f"finfo takes a floating type, got {dtype!r}; use iinfo")
+        raw: Any
         if dtype is bfloat16:
             import ml_dtypes
 

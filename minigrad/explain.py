@@ -24,15 +24,17 @@ def explain(which: Any, error: Exception, arrays: list, params: dict) -> Excepti
         ndim = error.ndim if error.ndim is not None else 0
         bound = max(ndim, 1)
         return IndexError(
-            f"{name}: Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got {error.axis}). "
-            f"{given}"
+            f"{name}: Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], "
+            f"but got {error.axis}). {given}"
         )
     if isinstance(error, ValueError):
         return RuntimeError(f"{name}: {_shape_problem(name, raw) or error}. {given}")
     if isinstance(error, IndexError):
         return IndexError(f"{name}: {error}. {given}")
     if "boolean subtract" in str(error) or "boolean negative" in str(error):
-        return RuntimeError(f"{name}: the `-` operator does not take bool tensors; use logical_xor or logical_not. {given}")
+        return RuntimeError(
+            f"{name}: the `-` operator does not take bool tensors; use logical_xor or logical_not. {given}"
+        )
     if "not supported for the input types" in str(error) or "no implementation found" in str(error):
         return NotImplementedError(f"{name}: not implemented for these dtypes. {given}")
     return TypeError(f"{name}: {error}. {given}")
@@ -41,7 +43,8 @@ def explain(which: Any, error: Exception, arrays: list, params: dict) -> Excepti
 def _describe(which: Any, arrays: list, params: dict) -> str:
     names = which.inputs if not which.variadic else [f"{which.inputs[-1]}[{i}]" for i in range(len(arrays))]
     parts = [
-        f"{n}: {tuple(a.shape)} {a.dtype}" if is_array(a) else f"{n}: {a!r}" for n, a in zip(names, arrays, strict=False)
+        f"{n}: {tuple(a.shape)} {a.dtype}" if is_array(a) else f"{n}: {a!r}"
+        for n, a in zip(names, arrays, strict=False)
     ]
     parts += [f"{n}={p!r}" for n, p in params.items() if not is_array(p)]
     return f"Given {', '.join(parts)}"
@@ -59,7 +62,5 @@ def _shape_problem(name: str, raw: list) -> str | None:
     for i, (n, m) in enumerate(zip(reversed(a), reversed(b), strict=False)):
         if n != m and 1 not in (n, m):
             axis = max(len(a), len(b)) - 1 - i
-            return (
-                f"The size of tensor a ({n}) must match the size of tensor b ({m}) at non-singleton dimension {axis}"
-            )
+            return f"The size of tensor a ({n}) must match the size of tensor b ({m}) at non-singleton dimension {axis}"
     return None

@@ -2,8 +2,8 @@
 
 `grad(f)` is the function whose value is the gradient of the scalar function f. All of them run f on fresh leaves, so
 they nest: `grad(grad(f))` is the second derivative. Forward-mode products (`jvp`, `hvp` inside) come from reverse mode
-applied twice: with u a dummy, the vector-Jacobian product g(u) = u^T J is linear in u, and its derivative along v by u is
-J v (the "double-vjp trick").
+applied twice: with u a dummy, the vector-Jacobian product g(u) = u^T J is linear in u, and its derivative along v by u
+is J v (the "double-vjp trick").
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,9 @@ def _fresh(x: Any) -> Any:
     if isinstance(x, dict):
         return {name: _fresh(item) for name, item in x.items()}
     if not isinstance(x, Tensor):
-        raise TypeError(f"expected Tensors (or tuples, lists, dicts of them) to differentiate by, got {type(x).__name__}")
+        raise TypeError(
+            f"expected Tensors (or tuples, lists, dicts of them) to differentiate by, got {type(x).__name__}"
+        )
     return identity(x) if x.requires_grad else x.detach().requires_grad_()
 
 

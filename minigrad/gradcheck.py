@@ -68,7 +68,7 @@ def _check_direction(func, inputs, checked, rng, eps, atol, rtol, nondet_tol, di
         raise ValueError("the function returned no floating-point Tensor")
     cotangents = [from_array(rng.standard_normal(y.array.shape), y.device) for y in outputs]
     live = [(y, u) for y, u in zip(outputs, cotangents, strict=True) if y.requires_grad]
-    analytical = [x.detach().zeros_like() for x in checked]
+    analytical: Any = [x.detach().zeros_like() for x in checked]
     if live:
         arguments = ([y for y, _ in live], checked, [u for _, u in live])
         analytical = autograd.grad(*arguments, allow_unused=True, materialize_grads=True, retain_graph=True)
@@ -83,8 +83,8 @@ def _check_direction(func, inputs, checked, rng, eps, atol, rtol, nondet_tol, di
     if not abs(expected - measured) <= atol + rtol * abs(measured):
         shapes = [tuple(x.shape) for x in checked]
         raise GradcheckError(
-            f"gradients of inputs of shapes {shapes}: along random direction {direction} backward gives {expected:.10g}, "
-            f"finite differences give {measured:.10g} (difference {abs(expected - measured):.3e})"
+            f"gradients of inputs of shapes {shapes}: along random direction {direction} "
+            f"backward gives {expected:.10g}, finite differences give {measured:.10g} (difference {abs(expected - measured):.3e})"
         )
 
 
@@ -130,8 +130,20 @@ def gradgradcheck(
         found = _outputs(func, values)
         live = [(y, u) for y, u in zip(found, seeds, strict=True) if y.requires_grad]
         return autograd.grad(
-            [y for y, _ in live], wanted, [u for _, u in live], create_graph=True, allow_unused=True, materialize_grads=True
+            [y for y, _ in live],
+            wanted,
+            [u for _, u in live],
+            create_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
         )
 
-    options = {"eps": eps, "atol": atol, "rtol": rtol, "nondet_tol": nondet_tol, "directions": directions, "seed": seed}
+    options: dict[str, Any] = {
+        "eps": eps,
+        "atol": atol,
+        "rtol": rtol,
+        "nondet_tol": nondet_tol,
+        "directions": directions,
+        "seed": seed,
+    }
     return gradcheck(first_derivative, (*inputs, *grad_outputs), raise_exception=raise_exception, **options)

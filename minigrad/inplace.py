@@ -35,14 +35,14 @@ class VersionCell:
 
     def __init__(self) -> None:
         self.count = 0
-        self.tensors: list[weakref.ref] | tuple = ()  # the hot path makes a cell per result, and few are ever shared
+        self.tensors: list[weakref.ref] | None = None  # the hot path makes a cell per result, and few are ever shared
 
     def share(self, tensor: "Tensor", view: "Tensor") -> None:
-        if not self.tensors:
-            self.tensors = [weakref.ref(tensor)]
-        if len(self.tensors) >= 8 and len(self.tensors) & (len(self.tensors) - 1) == 0:
-            self.tensors = [ref for ref in self.tensors if ref() is not None]  # sweep at 8, 16, 32 ... entries
-        self.tensors.append(weakref.ref(view))
+        known = self.tensors or [weakref.ref(tensor)]
+        if len(known) >= 8 and len(known) & (len(known) - 1) == 0:
+            known = [ref for ref in known if ref() is not None]  # sweep at 8, 16, 32 ... entries
+        known.append(weakref.ref(view))
+        self.tensors = known
 
 
 def version_of(tensor: "Tensor") -> VersionCell:
@@ -88,7 +88,7 @@ def _root(tensor: "Tensor") -> tuple["Tensor", tuple]:
 
 def reshaped(tensor: "Tensor") -> None:
     """`tensor` is about to take another shape in place: the steps of its views, and its own, no longer hold."""
-    living = [] if tensor.version is None else [x for ref in tensor.version.tensors if (x := ref()) is not None]
+    living = [] if tensor.version is None else [x for ref in tensor.version.tensors or () if (x := ref()) is not None]
     for x in living:
         x.base = None
 
@@ -206,7 +206,7 @@ def _is_there_already(tensor: "Tensor", index: Any, value: Any) -> bool:
 def rebind(tensor: "Tensor", new: "Tensor") -> None:
     """Give `tensor` the array and node of `new`, and all that share its memory a place in that array."""
     root, steps = _root(tensor)
-    living = [] if root.version is None else [x for ref in root.version.tensors if (x := ref()) is not None]
+    living = [] if root.version is None else [x for ref in root.version.tensors or () if (x := ref()) is not None]
     views = [x for x in living if x is not root]
     if _without_graph(steps) or any(_root(x)[0] is not root for x in views):
         raise RuntimeError(

@@ -10,7 +10,8 @@
 
 Positional arguments are arrays (or numbers, or None), keyword-only arguments are parameters. The argument names of the
 vjp rule say what the graph keeps alive: an input by its name, `y` the output, `<input>_shape`, a parameter, `needs`
-(which inputs want a gradient) and, for fused ops, `residuals`. They are resolved here, once; an unknown name fails at import.
+(which inputs want a gradient) and, for fused ops, `residuals`. They are resolved here, once; an unknown name fails at
+import.
 
 Given raw arrays an op returns a raw array; given Tensors, a Tensor with a Node. A rule therefore runs on both: on raw
 arrays in a plain backward, and on Tensors when the gradient is to be differentiated again. `sum_to` of autograd.py
@@ -31,6 +32,7 @@ from minigrad.dtype import promote, promote_to_float
 from minigrad.explain import explain
 from minigrad.tensor import Tensor, from_raw
 
+_new, _ndarray = object.__new__, np.ndarray
 REGISTRY: dict[str, "Op"] = {}
 _PROMOTIONS: dict[str | None, Callable[[list], list] | None] = {
     None: None,
@@ -44,7 +46,7 @@ _RESERVED = frozenset(("dy", "y", "needs", "residuals"))
 class Op:
     """A differentiable function of arrays; made by `@op`. `rule` is its vjp, None where no gradient exists."""
 
-    reference: Callable | None = None
+    reference: Any = None  # a function, of fused ops
     rerun: Callable | None = None  # see utils/checkpoint.py
 
     def __init__(self, forward: Callable, *, promotion: str | None = None, view: bool = False):
@@ -53,7 +55,7 @@ class Op:
         self.name = forward.__name__
         self.promote = _PROMOTIONS[promotion]
         self.view = view
-        self.rule: Callable | None = None
+        self.rule: Any = None  # a function
         self.into: Callable | None = None
         self.into_names: list[str] = []
         self.keeps: list[tuple[str, str, Any]] = []  # (name the rule uses, what it is, its key)
@@ -96,12 +98,15 @@ class Op:
         recording = recording and mode.enabled and self.rule is not None
         if type(out) is tuple:
             return self.wrap_several(out, inputs, arrays, parents, params, recording)
-        y = from_raw(out)
+        if type(out) is not _ndarray:
+            out = Op.unwrapped(self, out)
+        y = _new(Tensor)  # from_raw(out), without the call
+        y.array, y.node = out, None
         if self.view:
             inplace.mark_view(y, inputs[0], self, params)
         if recording:
             kept, versions = self.keep(inputs, arrays, params, y, None) if self.keeps else _KEEPS_NOTHING
-            y.node = Node(self, parents, kept, versions, y.array)
+            y.node = Node(self, parents, kept, versions, out)
         return y
 
     def keep(self, inputs: Sequence, arrays: list, params: dict, y: Tensor, residuals: Any) -> tuple[dict, list]:
@@ -149,18 +154,23 @@ class Op:
         return rule
 
     def vjp_into(self, rule: Callable) -> Callable:
-        """Decorator: `rule(buffer, dy, ...)` adds the first input's gradient into `buffer`, instead of allocating it."""
+        """Decorator: `rule(buffer, dy, ...)` adds the first input's gradient into `buffer`, instead of allocating it.
+        """
         names = list(inspect.signature(rule).parameters)[2:]
         kept = {name for name, _, _ in self.keeps}
         if not set(names) <= kept:
-            raise TypeError(f"{rule.__name__} asks for {sorted(set(names) - kept)}, which {self.name}'s vjp does not keep")
+            raise TypeError(
+                f"{rule.__name__} asks for {sorted(set(names) - kept)}, which {self.name}'s vjp does not keep"
+            )
         self.into, self.into_names = rule, names
         return rule
 
     def resolve(self, rule: Callable) -> tuple[list, bool]:
         names = list(inspect.signature(rule).parameters)
         if rule.__name__ not in (f"{self.name}_vjp", f"{self.name.rstrip('_')}_vjp") or not names or names[0] != "dy":
-            raise TypeError(f"the vjp of {self.name} must be named {self.name}_vjp and take dy first, got {rule.__name__}")
+            raise TypeError(
+                f"the vjp of {self.name} must be named {self.name}_vjp and take dy first, got {rule.__name__}"
+            )
         keeps: list[tuple[str, str, Any]] = []
         for name in names[1:]:
             stem = name.removesuffix("_shape")
@@ -185,9 +195,9 @@ class Op:
     def vjp_on_arrays(self, node: Node, parents: Sequence, dy: Any) -> Sequence:
         """The gradients of the inputs, as raw arrays."""
         if self.wants_needs:
-            gradients = self.rule(dy, needs=[p is not None for p in parents], **node.kept)  # type: ignore[misc]
+            gradients = self.rule(dy, needs=[p is not None for p in parents], **node.kept)
         else:
-            gradients = self.rule(dy, **node.kept)  # type: ignore[misc]
+            gradients = self.rule(dy, **node.kept)
         return gradients if type(gradients) in (tuple, list) else (gradients,)
 
     def vjp_on_tensors(self, node: Node, parents: Sequence, dy: Tensor) -> Sequence:
@@ -202,15 +212,15 @@ class Op:
                 kept[name] = _on_node(kept[name], node)
         if self.wants_needs:
             kept["needs"] = [p is not None for p in parents]
-        gradients = self.rule(dy, **kept)  # type: ignore[misc]
+        gradients = self.rule(dy, **kept)
         return gradients if type(gradients) in (tuple, list) else (gradients,)
 
 
 class FusedOp(Op):
     """An op whose forward and vjp are kernels, with a `reference` written in ordinary ops.
 
-    The reference is the definition: it runs where no kernel fits (another dtype, no Numba), it is differentiated when the
-    gradient is to have a graph, and the tests compare the kernels with it.
+    The reference is the definition: it runs where no kernel fits (another dtype, no Numba), it is differentiated when
+    the gradient is to have a graph, and the tests compare the kernels with it.
     """
 
     def __init__(self, forward: Callable, reference: Callable):
@@ -218,12 +228,14 @@ class FusedOp(Op):
         self.reference = reference
         theirs, ours = inspect.signature(reference).parameters, self.signature.parameters
         if list(theirs) != list(ours):
-            raise TypeError(f"{self.name}{self.signature} and its reference must take the same arguments, got {list(theirs)}")
+            raise TypeError(
+                f"{self.name}{self.signature} and its reference must take the same arguments, got {list(theirs)}"
+            )
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
         if not kernels_of(arrays[0]).supports(self.name, arrays):
-            return self.reference(*inputs, **params)  # type: ignore[misc]
+            return self.reference(*inputs, **params)
         return Op.__call__(self, *inputs, **params)
 
     def unwrapped(self, out: Any) -> Any:
@@ -239,17 +251,17 @@ class FusedOp(Op):
         return y
 
     def vjp_on_arrays(self, node: Node, parents: Sequence, dy: Any) -> Sequence:
-        kept = {name: node.kept[name] for name, _, _ in self.keeps}  # type: ignore[index]
+        kept = {name: node.kept[name] for name, _, _ in self.keeps}
         if self.wants_needs:
             kept["needs"] = [p is not None for p in parents]
-        gradients = self.rule(dy, **kept)  # type: ignore[misc]
+        gradients = self.rule(dy, **kept)
         return gradients if type(gradients) in (tuple, list) else (gradients,)
 
     def vjp_on_tensors(self, node: Node, parents: Sequence, dy: Tensor) -> Sequence:
-        arrays, params = node.kept["the call"]  # type: ignore[index]
+        arrays, params = node.kept["the call"]
         # An identity node for each occurrence: layer_norm(x, w, w) must get two gradients, not their sum twice.
         inputs = [a if a is None else identity(_on_node(a, p)) for a, p in zip(arrays, node.parents, strict=True)]
-        y = self.reference(*inputs, **params)  # type: ignore[misc]
+        y = self.reference(*inputs, **params)
         wanted = [x for x, p in zip(inputs, parents, strict=True) if p is not None]
         found = iter(autograd.grad(y, wanted, dy, create_graph=True, allow_unused=True))
         return [None if p is None else next(found) for p in parents]

@@ -252,7 +252,7 @@ def tensor_repr(tensor: Any) -> str:
     suffixes += _shape_and_dtype(array)
     op = getattr(tensor.node, "op", None)
     if op is not None:
-        suffixes.append(f"grad_fn=<{_camel_case(op.name)}Backward0>")
+        suffixes.append(f"grad_fn=<{getattr(op, 'backward_name', None) or _camel_case(op.name) + 'Backward0'}>")
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
     names = [cls.__name__ for cls in type(tensor).__mro__]

@@ -13,7 +13,8 @@ import types
 from importlib.machinery import SourceFileLoader
 from typing import Any
 
-from minigrad.alias import alias
+from minigrad.alias import alias, missing
+from minigrad.tensor import Tensor
 
 USAGE = """usage: python -m minigrad.run SCRIPT [ARGS]
        python -m minigrad.run -m MODULE [ARGS]
@@ -66,6 +67,8 @@ def _guarded(program: Any) -> None:
         while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
             trace = trace.tb_next
         error.__traceback__ = trace
+        if isinstance(error, AttributeError) and isinstance(error.obj, Tensor):
+            error.add_note(missing(f"Tensor.{error.name}"))  # here, as a __getattr__ would make every attribute slower
         sys.excepthook(type(error), error, trace)
         sys.excepthook = lambda *_: None  # it has been told; what is left to the interpreter is the exit code
         raise

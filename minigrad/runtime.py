@@ -1,9 +1,9 @@
 """What minigrad sets in the process, and what it found: `show_config()` tells.
 
 The one setting made at import: glibc's allocator is asked to keep freed memory instead of giving it back to the system.
-A training step frees and takes the same tens of megabytes every time; given back, each page of it is faulted in and zeroed
-anew, which costs several times the arithmetic. The peak stays what it was; the resident size no longer falls after it.
-MINIGRAD_MALLOC=0 leaves the allocator alone; other C libraries are left alone anyway.
+A training step frees and takes the same tens of megabytes every time; given back, each page of it is faulted in and
+zeroed anew, which costs several times the arithmetic. The peak stays what it was; the resident size no longer falls
+after it. MINIGRAD_MALLOC=0 leaves the allocator alone; other C libraries are left alone anyway.
 """
 
 import ctypes
@@ -11,6 +11,7 @@ import glob
 import os
 import platform
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ def keep_freed_memory() -> None:
 
 
 def _openblas() -> Any:
-    """The OpenBLAS that NumPy's wheels carry, already loaded; None for other builds (conda's MKL, Apple's Accelerate)."""
+    """The OpenBLAS that NumPy's wheels carry, already loaded; None for other builds (conda's MKL, Apple's Accelerate).
+    """
     folder = os.path.join(os.path.dirname(np.__file__), os.pardir, "numpy.libs")
     found = glob.glob(os.path.join(folder, "libscipy_openblas64*"))
     if not found:
@@ -56,14 +58,20 @@ def _openblas() -> Any:
 
 
 def set_num_threads(count: int) -> None:
-    """How many threads matrix products use. With other programs running, fewer than there are cores is often faster: the
-    threads of one product wait for each other. RuntimeError where NumPy's BLAS is not one that can be asked.
+    """How many threads matrix products use; everything else runs in one. With other programs running, fewer than there
+    are cores is often faster: the threads of one product wait for each other.
+
+    Where NumPy's BLAS is not the OpenBLAS of its wheels, nothing is set and a warning says what to do instead.
     """
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise TypeError(f"set_num_threads takes an int, got {count!r}")
     if count < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, got {count}")
     library = _openblas()
     if library is None:
-        raise RuntimeError("this NumPy's BLAS cannot be told its threads from here; set OMP_NUM_THREADS before starting")
+        told = "this NumPy's BLAS cannot be told its threads from here: set OMP_NUM_THREADS before Python starts"
+        warnings.warn(told, stacklevel=2)
+        return
     library.scipy_openblas_set_num_threads64_(count)
 
 
@@ -74,7 +82,8 @@ def get_num_threads() -> int:
 
 
 def _core_name() -> str:
-    """Which processor OpenBLAS computes for; Haswell on one with AVX-512 means half its speed (see OPENBLAS_CORETYPE)."""
+    """Which processor OpenBLAS computes for; Haswell on one with AVX-512 means half its speed (see OPENBLAS_CORETYPE).
+    """
     library = _openblas()
     return "" if library is None else f" with {library.scipy_openblas_get_corename64_().decode()} kernels"
 

@@ -2,8 +2,8 @@
 
 The file is a zip: `structure.json` describes the object (containers, numbers, strings, references to arrays) and
 `arrays/N.npy` holds each array once, however often it occurs, so tied weights stay tied. Nothing in it is executed on
-loading: arrays are read with NumPy's own reader and pickling refused. Writing goes to a temporary file beside the target,
-which replaces it when complete: an interruption leaves the old file.
+loading: arrays are read with NumPy's own reader and pickling refused. Writing goes to a temporary file beside the
+target, which replaces it when complete: an interruption leaves the old file.
 """
 
 import io
@@ -29,8 +29,8 @@ __all__ = ["add_safe_globals", "clear_safe_globals", "get_safe_globals", "load",
 
 _MAGIC = "minigrad-1"
 _SIGNS_OF_DAMAGE = (  # what the readers of zip, JSON and NumPy files raise on bytes that nobody wrote so
-    zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, StopIteration,
-    NotImplementedError, RecursionError, MemoryError, OSError, pickle.UnpicklingError,
+    zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError,
+    StopIteration, NotImplementedError, RecursionError, MemoryError, OSError, pickle.UnpicklingError,
 )  # fmt: skip
 
 
@@ -58,7 +58,9 @@ def _target(f: "str | os.PathLike | BinaryIO") -> Iterator[BinaryIO]:
         return
     path = os.path.abspath(os.fspath(f))
     if not os.path.isdir(os.path.dirname(path)):
-        raise FileNotFoundError(f"cannot save to {path}: the folder {os.path.dirname(path)} does not exist; create it first")
+        raise FileNotFoundError(
+            f"cannot save to {path}: the folder {os.path.dirname(path)} does not exist; create it first"
+        )
     temporary = path + ".part"  # one name, so that what a crash leaves behind is overwritten by the next save
     try:
         with open(temporary, "wb") as file:
@@ -99,7 +101,10 @@ def _describe(obj: Any, arrays: list, places: dict, keep: list, where: str) -> A
         return {"DType": obj.name}
     if isinstance(obj, dict):
         items = [
-            [_describe(k, arrays, places, keep, f"a key of {where}"), _describe(v, arrays, places, keep, f"{where}[{k!r}]")]
+            [
+                _describe(k, arrays, places, keep, f"a key of {where}"),
+                _describe(v, arrays, places, keep, f"{where}[{k!r}]"),
+            ]
             for k, v in obj.items()
         ]
         return {"OrderedDict" if isinstance(obj, OrderedDict) else "dict": items}
@@ -107,7 +112,7 @@ def _describe(obj: Any, arrays: list, places: dict, keep: list, where: str) -> A
         kind = "list" if isinstance(obj, list) else "set" if isinstance(obj, set) else "tuple"
         return {kind: [_describe(v, arrays, places, keep, f"{where}[{i}]") for i, v in enumerate(obj)]}
     raise TypeError(
-        f"cannot save {where}: a {type(obj).__name__}. Tensors, numbers, strings and plain containers of them are saved; "
+        f"cannot save {where}: a {type(obj).__name__}. Tensors, numbers, strings and plain containers of them can be; "
         f"for a module save module.state_dict()"
     )
 
@@ -158,7 +163,9 @@ def _read(file: BinaryIO, name: str, map_location: Any) -> Any:
     except Refused as error:
         raise Refused(f"{name} holds more than weights: {error}") from error
     except _SIGNS_OF_DAMAGE as error:
-        raise RuntimeError(f"{name} is truncated, altered or not a file of minigrad.save or torch.save: {error}") from error
+        raise RuntimeError(
+            f"{name} is truncated, altered or not a file of minigrad.save or torch.save: {error}"
+        ) from error
 
 
 def _restore(d: Any, archive: zipfile.ZipFile, made: dict[int, np.ndarray], device: Any) -> Any:

@@ -1,10 +1,12 @@
 """Tensor: an array, the node that made it, and PyTorch's methods on both.
 
-Each method turns PyTorch's call form (`dim`, `keepdim`, sizes as a tuple or one by one) into a call of one op of `ops/`,
-where its formula and gradient are documented; `minigrad.sum` is `Tensor.sum`. The families, in order: the object itself,
-operators, elementwise, reductions, shape, indexing, products, in place, conversion, construction of relatives.
-`tensor.py` imports `ops` at its end, so that every method can be written out here and found by grep.
+Each method turns PyTorch's call form (`dim`, `keepdim`, sizes as a tuple or one by one) into a call of one op of
+`ops/`, where its formula and gradient are documented; `minigrad.sum` is `Tensor.sum`. The families, in order: the
+object itself, operators, elementwise, reductions, shape, indexing, products, in place, conversion, construction of
+relatives. `tensor.py` imports `ops` at its end, so that every method can be written out here and found by grep.
 """
+
+from __future__ import annotations
 
 import builtins
 import math
@@ -33,11 +35,11 @@ class Size(tuple):
         part = tuple.__getitem__(self, index)
         return Size(part) if isinstance(index, slice) else part
 
-    def __add__(self, other: Any) -> "Size":
+    def __add__(self, other: Any) -> Size:
         return Size(tuple.__add__(self, tuple(other)))
 
 
-def from_raw(array: Any) -> "Tensor":
+def from_raw(array: Any) -> Tensor:
     """Wrap a raw array without copying; the fast internal constructor. A NumPy scalar becomes a 0-d array."""
     x = _new(Tensor)
     x.array = array if type(array) is np.ndarray or not isinstance(array, np.generic) else np.asarray(array)
@@ -45,7 +47,7 @@ def from_raw(array: Any) -> "Tensor":
     return x
 
 
-def from_array(array: Any, device: Any = None, requires_grad: bool = False) -> "Tensor":
+def from_array(array: Any, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Wrap a raw array, moved to `device` (None: the default device)."""
     x = from_raw(backend.to_device(array, device))
     if requires_grad:
@@ -56,9 +58,9 @@ def from_array(array: Any, device: Any = None, requires_grad: bool = False) -> "
 class Tensor:
     """An n-dimensional array of one dtype on one device that remembers how it was computed.
 
-    `array` is the raw NumPy or CuPy array; `node` its place in the graph (None: no gradient wanted); `version` the write
-    counter of its memory, made when first needed; `base` says of which tensor it is a view. Other attributes may be set,
-    as on any Python object.
+    `array` is the raw NumPy or CuPy array; `node` its place in the graph (None: no gradient wanted); `version` the
+    write counter of its memory, made when first needed; `base` says of which tensor it is a view. Other attributes may
+    be set, as on any Python object.
     """
 
     __slots__ = ("__dict__", "__weakref__", "array", "node")
@@ -77,7 +79,11 @@ class Tensor:
             made = creation.empty(*data) if data else creation.empty(0)
         elif len(data) == 1:
             source = data[0]
-            made = creation.empty(*source) if isinstance(source, Size) else creation.tensor(source, dtype=dtypes.get_default_dtype())
+            made = (
+                creation.empty(*source)
+                if isinstance(source, Size)
+                else creation.tensor(source, dtype=dtypes.get_default_dtype())
+            )
         else:
             raise TypeError(f"Tensor() takes sizes, or one sequence of values, got {data!r}; see minigrad.tensor(...)")
         self.array, self.node, self.version, self.base = made.array, None, None, None
@@ -160,7 +166,7 @@ class Tensor:
     def requires_grad(self, wanted: builtins.bool) -> None:
         self.requires_grad_(wanted)
 
-    def requires_grad_(self, requires_grad: builtins.bool = True) -> "Tensor":
+    def requires_grad_(self, requires_grad: builtins.bool = True) -> Tensor:
         """Ask for a gradient in `.grad`, or stop asking. Leaves of floating dtype only."""
         if self.node is not None and self.node.op is not None:
             if requires_grad:
@@ -182,12 +188,12 @@ class Tensor:
         return self.node is None or self.node.op is None
 
     @property
-    def grad(self) -> "Tensor | None":
+    def grad(self) -> Tensor | None:
         """The accumulated gradient of a leaf, or of an inner tensor after `retain_grad()`."""
         return None if self.node is None else self.node.grad
 
     @grad.setter
-    def grad(self, value: "Tensor | None") -> None:
+    def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
@@ -221,23 +227,23 @@ class Tensor:
             self.version.count += 1
 
     @property
-    def data(self) -> "Tensor":
+    def data(self) -> Tensor:
         """A Tensor on the same memory with no graph and a version of its own: writes to it are not checked."""
         return from_raw(self.array)
 
     @data.setter
-    def data(self, value: "Tensor") -> None:
+    def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"data must be set to a Tensor, got {type(value).__name__}")
         self.array, self.version, self.base = value.array, None, None
         if self.node is not None and self.node.op is None:
             self.node.shape, self.node.dtype = value.array.shape, value.array.dtype
 
-    def detach(self) -> "Tensor":
+    def detach(self) -> Tensor:
         """The same memory (and version) without the graph."""
         return inplace.alias(self, from_raw(self.array))
 
-    def detach_(self) -> "Tensor":
+    def detach_(self) -> Tensor:
         self.node = None
         return self
 
@@ -251,7 +257,7 @@ class Tensor:
     def retains_grad(self) -> builtins.bool:
         return self.node is not None and self.node.retains_grad and self.node.op is not None
 
-    def register_hook(self, hook: Callable) -> "HookHandle":
+    def register_hook(self, hook: Callable) -> HookHandle:
         """Call `hook(gradient)` when this tensor's gradient is complete; what it returns, if anything, replaces it."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
@@ -260,7 +266,7 @@ class Tensor:
         return HookHandle(self.node.hooks, hook)
 
     def backward(
-        self, gradient: "Tensor | None" = None, retain_graph: builtins.bool | None = None,
+        self, gradient: Tensor | None = None, retain_graph: builtins.bool | None = None,
         create_graph: builtins.bool = False, inputs: Any = None,
     ) -> None:  # fmt: skip
         """Differentiate this tensor by the leaves of its graph, adding to their `.grad`; see `autograd.backward`."""
@@ -296,7 +302,9 @@ class Tensor:
 
     def __bool__(self) -> builtins.bool:
         if self.array.size != 1:
-            raise RuntimeError(f"Boolean value of Tensor with {'more than one value' if self.array.size else 'no values'} is ambiguous")
+            raise RuntimeError(
+                f"Boolean value of Tensor with {'more than one value' if self.array.size else 'no values'} is ambiguous"
+            )
         return builtins.bool(self.array.reshape(()).item())
 
     def __int__(self) -> int:
@@ -339,14 +347,14 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: builtins.bool = False) -> "Tensor":
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: builtins.bool = False) -> Tensor:
         return from_raw(np.asarray(array))  # np.sqrt(tensor) is a Tensor
 
-    def __deepcopy__(self, memo: dict) -> "Tensor":
+    def __deepcopy__(self, memo: dict) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment: "
-                "deepcopy x.detach() instead"
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment: deepcopy x.detach() instead"
             )
         twin = _new(type(self))
         twin.array, twin.node, twin.version, twin.base = self.array.copy(), None, None, None
@@ -364,416 +372,478 @@ class Tensor:
 
     # ------------------------------------------------------------------ operators
 
-    def __add__(self, other: Any) -> "Tensor":
+    def __add__(self, other: Any) -> Tensor:
         return ops.add(self, other)
 
-    def __radd__(self, other: Any) -> "Tensor":
+    def __radd__(self, other: Any) -> Tensor:
         return ops.add(other, self)
 
-    def __sub__(self, other: Any) -> "Tensor":
+    def __sub__(self, other: Any) -> Tensor:
         return ops.sub(self, other)
 
-    def __rsub__(self, other: Any) -> "Tensor":
+    def __rsub__(self, other: Any) -> Tensor:
         return ops.sub(other, self)
 
-    def __mul__(self, other: Any) -> "Tensor":
+    def __mul__(self, other: Any) -> Tensor:
         return ops.mul(self, other)
 
-    def __rmul__(self, other: Any) -> "Tensor":
+    def __rmul__(self, other: Any) -> Tensor:
         return ops.mul(other, self)
 
-    def __truediv__(self, other: Any) -> "Tensor":
+    def __truediv__(self, other: Any) -> Tensor:
         return ops.div(self, other)
 
-    def __rtruediv__(self, other: Any) -> "Tensor":
+    def __rtruediv__(self, other: Any) -> Tensor:
         return ops.div(other, self)
 
-    def __floordiv__(self, other: Any) -> "Tensor":
+    def __floordiv__(self, other: Any) -> Tensor:
         return ops.floor_divide(self, other)
 
-    def __rfloordiv__(self, other: Any) -> "Tensor":
+    def __rfloordiv__(self, other: Any) -> Tensor:
         return ops.floor_divide(other, self)
 
-    def __mod__(self, other: Any) -> "Tensor":
+    def __mod__(self, other: Any) -> Tensor:
         return ops.remainder(self, other)
 
-    def __rmod__(self, other: Any) -> "Tensor":
+    def __rmod__(self, other: Any) -> Tensor:
         return ops.remainder(other, self)
 
-    def __pow__(self, other: Any) -> "Tensor":
+    def __pow__(self, other: Any) -> Tensor:
         return ops.power(self, other)
 
-    def __rpow__(self, other: Any) -> "Tensor":
+    def __rpow__(self, other: Any) -> Tensor:
         return ops.power(other, self)
 
-    def __matmul__(self, other: Any) -> "Tensor":
+    def __matmul__(self, other: Any) -> Tensor:
         return ops.matmul_any(self, other)
 
-    def __rmatmul__(self, other: Any) -> "Tensor":
+    def __rmatmul__(self, other: Any) -> Tensor:
         return ops.matmul_any(other, self)
 
-    def __neg__(self) -> "Tensor":
+    def __neg__(self) -> Tensor:
         return ops.neg(self)
 
-    def __pos__(self) -> "Tensor":
+    def __pos__(self) -> Tensor:
         return self
 
-    def __abs__(self) -> "Tensor":
+    def __abs__(self) -> Tensor:
         return ops.abs(self)
 
-    def __invert__(self) -> "Tensor":
+    def __invert__(self) -> Tensor:
         return ops.bitwise_not(self)
 
-    def __and__(self, other: Any) -> "Tensor":
+    def __and__(self, other: Any) -> Tensor:
         return ops.bitwise_and(self, other)
 
-    def __or__(self, other: Any) -> "Tensor":
+    def __or__(self, other: Any) -> Tensor:
         return ops.bitwise_or(self, other)
 
-    def __xor__(self, other: Any) -> "Tensor":
+    def __xor__(self, other: Any) -> Tensor:
         return ops.bitwise_xor(self, other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
-    def __eq__(self, other: Any) -> "Tensor":  # type: ignore[override]
+    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
         return ops.eq(self, other) if _comparable(other) else NotImplemented
 
-    def __ne__(self, other: Any) -> "Tensor":  # type: ignore[override]
+    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
         return ops.ne(self, other) if _comparable(other) else NotImplemented
 
-    def __lt__(self, other: Any) -> "Tensor":
+    def __lt__(self, other: Any) -> Tensor:
         return ops.lt(self, other)
 
-    def __le__(self, other: Any) -> "Tensor":
+    def __le__(self, other: Any) -> Tensor:
         return ops.le(self, other)
 
-    def __gt__(self, other: Any) -> "Tensor":
+    def __gt__(self, other: Any) -> Tensor:
         return ops.gt(self, other)
 
-    def __ge__(self, other: Any) -> "Tensor":
+    def __ge__(self, other: Any) -> Tensor:
         return ops.ge(self, other)
 
-    def __iadd__(self, other: Any) -> "Tensor":
+    def __iadd__(self, other: Any) -> Tensor:
         return inplace.update(self, ops.add, other)
 
-    def __isub__(self, other: Any) -> "Tensor":
+    def __isub__(self, other: Any) -> Tensor:
         return inplace.update(self, ops.sub, other)
 
-    def __imul__(self, other: Any) -> "Tensor":
+    def __imul__(self, other: Any) -> Tensor:
         return inplace.update(self, ops.mul, other)
 
-    def __itruediv__(self, other: Any) -> "Tensor":
+    def __itruediv__(self, other: Any) -> Tensor:
         return inplace.update(self, ops.div, other)
 
-    def __ifloordiv__(self, other: Any) -> "Tensor":
+    def __ifloordiv__(self, other: Any) -> Tensor:
         return inplace.update(self, ops.floor_divide, other)
 
-    def __imod__(self, other: Any) -> "Tensor":
+    def __imod__(self, other: Any) -> Tensor:
         return inplace.update(self, ops.remainder, other)
 
-    def __ipow__(self, other: Any) -> "Tensor":
+    def __ipow__(self, other: Any) -> Tensor:
         return inplace.update(self, ops.power, other)
 
-    def __iand__(self, other: Any) -> "Tensor":
+    def __iand__(self, other: Any) -> Tensor:
         return inplace.update(self, ops.bitwise_and, other)
 
-    def __ior__(self, other: Any) -> "Tensor":
+    def __ior__(self, other: Any) -> Tensor:
         return inplace.update(self, ops.bitwise_or, other)
 
     # ------------------------------------------------------------------ elementwise
 
-    def add(self, other: Any, *, alpha: Any = 1) -> "Tensor":
+    def add(self, other: Any, *, alpha: Any = 1) -> Tensor:
         return ops.add(self, other if alpha == 1 else ops.mul(other, alpha))
 
-    def sub(self, other: Any, *, alpha: Any = 1) -> "Tensor":
+    def sub(self, other: Any, *, alpha: Any = 1) -> Tensor:
         return ops.sub(self, other if alpha == 1 else ops.mul(other, alpha))
 
     subtract = sub
 
-    def rsub(self, other: Any, *, alpha: Any = 1) -> "Tensor":
+    def rsub(self, other: Any, *, alpha: Any = 1) -> Tensor:
         return ops.sub(other, self if alpha == 1 else ops.mul(self, alpha))
 
-    def mul(self, other: Any) -> "Tensor":
+    def mul(self, other: Any) -> Tensor:
         return ops.mul(self, other)
 
     multiply = mul
 
-    def div(self, other: Any, *, rounding_mode: str | None = None) -> "Tensor":
+    def div(self, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         return ops.divide(self, other, rounding_mode)
 
     divide = div
 
-    def true_divide(self, other: Any) -> "Tensor":
+    def true_divide(self, other: Any) -> Tensor:
         return ops.div(self, other)
 
-    def floor_divide(self, other: Any) -> "Tensor":
+    def floor_divide(self, other: Any) -> Tensor:
         return ops.floor_divide(self, other)
 
-    def remainder(self, other: Any) -> "Tensor":
+    def remainder(self, other: Any) -> Tensor:
         return ops.remainder(self, other)
 
-    def fmod(self, other: Any) -> "Tensor":
+    def fmod(self, other: Any) -> Tensor:
         return ops.fmod(self, other)
 
-    def pow(self, exponent: Any) -> "Tensor":
+    def pow(self, exponent: Any) -> Tensor:
         return ops.power(self, exponent)
 
-    def float_power(self, exponent: Any) -> "Tensor":
+    def float_power(self, exponent: Any) -> Tensor:
         return ops.power(self.double(), exponent)
 
-    def neg(self) -> "Tensor":
+    def neg(self) -> Tensor:
         return ops.neg(self)
 
     negative = neg
 
-    def abs(self) -> "Tensor":
+    def abs(self) -> Tensor:
         return ops.abs(self)
 
     absolute = abs
 
-    def exp(self) -> "Tensor":
+    def exp(self) -> Tensor:
         return ops.exp(self)
 
-    def exp2(self) -> "Tensor":
+    def exp2(self) -> Tensor:
         return ops.power(2.0, self)
 
-    def expm1(self) -> "Tensor":
+    def expm1(self) -> Tensor:
         return ops.expm1(self)
 
-    def log(self) -> "Tensor":
+    def log(self) -> Tensor:
         return ops.log(self)
 
-    def log1p(self) -> "Tensor":
+    def log1p(self) -> Tensor:
         return ops.log1p(self)
 
-    def log2(self) -> "Tensor":
+    def log2(self) -> Tensor:
         return ops.log2(self)
 
-    def log10(self) -> "Tensor":
+    def log10(self) -> Tensor:
         return ops.log10(self)
 
-    def sqrt(self) -> "Tensor":
+    def sqrt(self) -> Tensor:
         return ops.sqrt(self)
 
-    def rsqrt(self) -> "Tensor":
+    def rsqrt(self) -> Tensor:
         return ops.rsqrt(self)
 
-    def square(self) -> "Tensor":
+    def square(self) -> Tensor:
         return ops.square(self)
 
-    def reciprocal(self) -> "Tensor":
+    def reciprocal(self) -> Tensor:
         return ops.reciprocal(self)
 
-    def sin(self) -> "Tensor":
+    def sin(self) -> Tensor:
         return ops.sin(self)
 
-    def cos(self) -> "Tensor":
+    def cos(self) -> Tensor:
         return ops.cos(self)
 
-    def tan(self) -> "Tensor":
+    def tan(self) -> Tensor:
         return ops.tan(self)
 
-    def asin(self) -> "Tensor":
+    def asin(self) -> Tensor:
         return ops.asin(self)
 
-    def acos(self) -> "Tensor":
+    def acos(self) -> Tensor:
         return ops.acos(self)
 
-    def atan(self) -> "Tensor":
+    def atan(self) -> Tensor:
         return ops.atan(self)
 
-    def atan2(self, other: Any) -> "Tensor":
+    def atan2(self, other: Any) -> Tensor:
         return ops.atan2(self, other)
 
     arctan2 = atan2
 
-    def sinh(self) -> "Tensor":
+    def sinh(self) -> Tensor:
         return ops.sinh(self)
 
-    def cosh(self) -> "Tensor":
+    def cosh(self) -> Tensor:
         return ops.cosh(self)
 
-    def tanh(self) -> "Tensor":
+    def tanh(self) -> Tensor:
         return ops.tanh(self)
 
-    def sigmoid(self) -> "Tensor":
+    def sigmoid(self) -> Tensor:
         return ops.sigmoid(self)
 
-    def erf(self) -> "Tensor":
+    def erf(self) -> Tensor:
         return ops.erf(self)
 
-    def relu(self) -> "Tensor":
+    def relu(self) -> Tensor:
         return ops.relu(self)
 
-    def sign(self) -> "Tensor":
+    def sign(self) -> Tensor:
         return ops.sign(self)
 
-    def floor(self) -> "Tensor":
+    def floor(self) -> Tensor:
         return ops.floor(self)
 
-    def ceil(self) -> "Tensor":
+    def ceil(self) -> Tensor:
         return ops.ceil(self)
 
-    def trunc(self) -> "Tensor":
+    def trunc(self) -> Tensor:
         return ops.trunc(self)
 
     fix = trunc
 
-    def frac(self) -> "Tensor":
+    def frac(self) -> Tensor:
         return self - self.trunc()
 
-    def round(self, *, decimals: int = 0) -> "Tensor":
+    def round(self, *, decimals: int = 0) -> Tensor:
         return ops.round(self, decimals=decimals)
 
-    def clamp(self, min: Any = None, max: Any = None) -> "Tensor":
+    def clamp(self, min: Any = None, max: Any = None) -> Tensor:
         if min is None and max is None:
             raise RuntimeError("clamp: at least one of 'min' or 'max' must not be None")
         return ops.clamp(self, min, max)
 
     clip = clamp
 
-    def clamp_min(self, min: Any) -> "Tensor":
+    def clamp_min(self, min: Any) -> Tensor:
         return ops.clamp(self, min, None)
 
-    def clamp_max(self, max: Any) -> "Tensor":
+    def clamp_max(self, max: Any) -> Tensor:
         return ops.clamp(self, None, max)
 
-    def maximum(self, other: Any) -> "Tensor":
+    def maximum(self, other: Any) -> Tensor:
         return ops.maximum(self, other)
 
-    def minimum(self, other: Any) -> "Tensor":
+    def minimum(self, other: Any) -> Tensor:
         return ops.minimum(self, other)
 
-    def lerp(self, end: Any, weight: Any) -> "Tensor":
+    def lerp(self, end: Any, weight: Any) -> Tensor:
         return ops.lerp(self, end, weight)
 
-    def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> "Tensor":
+    def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
         return ops.add(self, ops.mul(ops.mul(tensor1, tensor2), value))
 
-    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> "Tensor":
+    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
         return ops.add(self, ops.mul(ops.div(tensor1, tensor2), value))
 
-    def eq(self, other: Any) -> "Tensor":
+    def eq(self, other: Any) -> Tensor:
         return ops.eq(self, other)
 
-    def ne(self, other: Any) -> "Tensor":
+    def ne(self, other: Any) -> Tensor:
         return ops.ne(self, other)
 
     not_equal = ne
 
-    def lt(self, other: Any) -> "Tensor":
+    def lt(self, other: Any) -> Tensor:
         return ops.lt(self, other)
 
-    def le(self, other: Any) -> "Tensor":
+    def le(self, other: Any) -> Tensor:
         return ops.le(self, other)
 
-    def gt(self, other: Any) -> "Tensor":
+    def gt(self, other: Any) -> Tensor:
         return ops.gt(self, other)
 
-    def ge(self, other: Any) -> "Tensor":
+    def ge(self, other: Any) -> Tensor:
         return ops.ge(self, other)
 
     less, less_equal, greater, greater_equal = lt, le, gt, ge
 
-    def isclose(self, other: "Tensor", rtol: builtins.float = 1e-5, atol: builtins.float = 1e-8, equal_nan: builtins.bool = False) -> "Tensor":
+    def isclose(
+        self,
+        other: Tensor,
+        rtol: builtins.float = 1e-5,
+        atol: builtins.float = 1e-8,
+        equal_nan: builtins.bool = False,
+    ) -> Tensor:
         return ops.isclose(self, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
-    def allclose(self, other: "Tensor", rtol: builtins.float = 1e-5, atol: builtins.float = 1e-8, equal_nan: builtins.bool = False) -> builtins.bool:
+    def allclose(
+        self,
+        other: Tensor,
+        rtol: builtins.float = 1e-5,
+        atol: builtins.float = 1e-8,
+        equal_nan: builtins.bool = False,
+    ) -> builtins.bool:
         return builtins.bool(self.isclose(other, rtol, atol, equal_nan).all())
 
-    def equal(self, other: "Tensor") -> builtins.bool:
+    def equal(self, other: Tensor) -> builtins.bool:
         return self.array.shape == other.array.shape and builtins.bool((self == other).all())
 
-    def isfinite(self) -> "Tensor":
+    def isfinite(self) -> Tensor:
         return ops.isfinite(self)
 
-    def isinf(self) -> "Tensor":
+    def isinf(self) -> Tensor:
         return ops.isinf(self)
 
-    def isnan(self) -> "Tensor":
+    def isnan(self) -> Tensor:
         return ops.isnan(self)
 
-    def nan_to_num(self, nan: builtins.float = 0.0, posinf: Any = None, neginf: Any = None) -> "Tensor":
+    def nan_to_num(self, nan: builtins.float = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
         limits = dtypes.finfo(self.dtype)
         x = ops.where(ops.isnan(self), nan, self)
         x = ops.where(ops.eq(x, math.inf), limits.max if posinf is None else posinf, x)
         return ops.where(ops.eq(x, -math.inf), limits.min if neginf is None else neginf, x)
 
-    def logical_and(self, other: Any) -> "Tensor":
+    def logical_and(self, other: Any) -> Tensor:
         return ops.logical_and(self, other)
 
-    def logical_or(self, other: Any) -> "Tensor":
+    def logical_or(self, other: Any) -> Tensor:
         return ops.logical_or(self, other)
 
-    def logical_xor(self, other: Any) -> "Tensor":
+    def logical_xor(self, other: Any) -> Tensor:
         return ops.logical_xor(self, other)
 
-    def logical_not(self) -> "Tensor":
+    def logical_not(self) -> Tensor:
         return ops.logical_not(self)
 
-    def bitwise_and(self, other: Any) -> "Tensor":
+    def bitwise_and(self, other: Any) -> Tensor:
         return ops.bitwise_and(self, other)
 
-    def bitwise_or(self, other: Any) -> "Tensor":
+    def bitwise_or(self, other: Any) -> Tensor:
         return ops.bitwise_or(self, other)
 
-    def bitwise_xor(self, other: Any) -> "Tensor":
+    def bitwise_xor(self, other: Any) -> Tensor:
         return ops.bitwise_xor(self, other)
 
-    def bitwise_not(self) -> "Tensor":
+    def bitwise_not(self) -> Tensor:
         return ops.bitwise_not(self)
 
-    def where(self, condition: Any, other: Any) -> "Tensor":
+    def where(self, condition: Any, other: Any) -> Tensor:
         return ops.where(condition, self, other)
 
-    def softmax(self, dim: int | None = None, dtype: Any = None) -> "Tensor":
+    def softmax(self, dim: int | None = None, dtype: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.softmax(x, dim=one_dim(dim, x.array.ndim))
 
-    def log_softmax(self, dim: int | None = None, dtype: Any = None) -> "Tensor":
+    def log_softmax(self, dim: int | None = None, dtype: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.log_softmax(x, dim=one_dim(dim, x.array.ndim))
 
     # ------------------------------------------------------------------ reductions
 
-    def sum(self, dim: Any = None, keepdim: builtins.bool = False, *, dtype: Any = None, axis: Any = None, keepdims: builtins.bool = False) -> "Tensor":
+    def sum(
+        self,
+        dim: Any = None,
+        keepdim: builtins.bool = False,
+        *,
+        dtype: Any = None,
+        axis: Any = None,
+        keepdims: builtins.bool = False,
+    ) -> Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.sum(x, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim or keepdims)
 
-    def mean(self, dim: Any = None, keepdim: builtins.bool = False, *, dtype: Any = None, axis: Any = None, keepdims: builtins.bool = False) -> "Tensor":
+    def mean(
+        self,
+        dim: Any = None,
+        keepdim: builtins.bool = False,
+        *,
+        dtype: Any = None,
+        axis: Any = None,
+        keepdims: builtins.bool = False,
+    ) -> Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.mean(x, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim or keepdims)
 
-    def nansum(self, dim: Any = None, keepdim: builtins.bool = False) -> "Tensor":
+    def nansum(self, dim: Any = None, keepdim: builtins.bool = False) -> Tensor:
         return ops.where(ops.isnan(self), 0, self).sum(dim, keepdim)
 
-    def prod(self, dim: int | None = None, keepdim: builtins.bool = False, *, dtype: Any = None, axis: Any = None, keepdims: builtins.bool = False) -> "Tensor":
+    def prod(
+        self,
+        dim: int | None = None,
+        keepdim: builtins.bool = False,
+        *,
+        dtype: Any = None,
+        axis: Any = None,
+        keepdims: builtins.bool = False,
+    ) -> Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.prod(x, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim or keepdims)
 
-    def var(self, dim: Any = None, unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, correction: Any = None, axis: Any = None, keepdims: builtins.bool = False) -> "Tensor":
+    def var(
+        self,
+        dim: Any = None,
+        unbiased: builtins.bool = True,
+        keepdim: builtins.bool = False,
+        *,
+        correction: Any = None,
+        axis: Any = None,
+        keepdims: builtins.bool = False,
+    ) -> Tensor:
         dim, unbiased = (None, dim) if isinstance(dim, builtins.bool) else (dim, unbiased)
         correction = builtins.int(unbiased) if correction is None else correction
-        return ops.var(self, axis=dims(either(dim, axis), self.array.ndim), correction=correction, keepdims=keepdim or keepdims)
+        return ops.var(
+            self, axis=dims(either(dim, axis), self.array.ndim), correction=correction, keepdims=keepdim or keepdims
+        )
 
-    def std(self, dim: Any = None, unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, correction: Any = None, axis: Any = None, keepdims: builtins.bool = False) -> "Tensor":
+    def std(
+        self,
+        dim: Any = None,
+        unbiased: builtins.bool = True,
+        keepdim: builtins.bool = False,
+        *,
+        correction: Any = None,
+        axis: Any = None,
+        keepdims: builtins.bool = False,
+    ) -> Tensor:
         return ops.sqrt(self.var(dim, unbiased, keepdim, correction=correction, axis=axis, keepdims=keepdims))
 
-    def var_mean(self, dim: Any = None, unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, correction: Any = None) -> tuple:
+    def var_mean(
+        self, dim: Any = None, unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, correction: Any = None
+    ) -> tuple:
         dim, unbiased = (None, dim) if isinstance(dim, builtins.bool) else (dim, unbiased)
         return self.var(dim, unbiased, keepdim, correction=correction), self.mean(dim, keepdim)
 
-    def std_mean(self, dim: Any = None, unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, correction: Any = None) -> tuple:
+    def std_mean(
+        self, dim: Any = None, unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, correction: Any = None
+    ) -> tuple:
         var, mean = self.var_mean(dim, unbiased, keepdim, correction=correction)
         return ops.sqrt(var), mean
 
-    def amax(self, dim: Any = (), keepdim: builtins.bool = False) -> "Tensor":
+    def amax(self, dim: Any = (), keepdim: builtins.bool = False) -> Tensor:
         return ops.amax(self, axis=dims(None if dim == () else dim, self.array.ndim), keepdims=keepdim)
 
-    def amin(self, dim: Any = (), keepdim: builtins.bool = False) -> "Tensor":
+    def amin(self, dim: Any = (), keepdim: builtins.bool = False) -> Tensor:
         return ops.amin(self, axis=dims(None if dim == () else dim, self.array.ndim), keepdims=keepdim)
 
-    def max(self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None, keepdims: builtins.bool = False) -> Any:
+    def max(
+        self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None, keepdims: builtins.bool = False
+    ) -> Any:
         """Of all, one Tensor; over `dim`, the pair (values, indices); with a Tensor, the elementwise maximum."""
         dim = either(dim, axis)
         if isinstance(dim, Tensor):
@@ -782,7 +852,9 @@ class Tensor:
             return ops.amax(self, axis=None, keepdims=False)
         return ops.max_along(self, one_dim(dim, self.array.ndim), keepdim or keepdims)
 
-    def min(self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None, keepdims: builtins.bool = False) -> Any:
+    def min(
+        self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None, keepdims: builtins.bool = False
+    ) -> Any:
         dim = either(dim, axis)
         if isinstance(dim, Tensor):
             return ops.minimum(self, dim)
@@ -794,35 +866,35 @@ class Tensor:
         """The middle value, the lower of two; over `dim`, (values, indices)."""
         return ops.median(self, dim, keepdim)
 
-    def argmax(self, dim: int | None = None, keepdim: builtins.bool = False, *, axis: Any = None) -> "Tensor":
+    def argmax(self, dim: int | None = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
         dim = either(dim, axis)
         return ops.argmax(self, axis=None if dim is None else one_dim(dim, self.array.ndim), keepdims=keepdim)
 
-    def argmin(self, dim: int | None = None, keepdim: builtins.bool = False, *, axis: Any = None) -> "Tensor":
+    def argmin(self, dim: int | None = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
         dim = either(dim, axis)
         return ops.argmin(self, axis=None if dim is None else one_dim(dim, self.array.ndim), keepdims=keepdim)
 
-    def all(self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None) -> "Tensor":
+    def all(self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
         return ops.all(self, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim)
 
-    def any(self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None) -> "Tensor":
+    def any(self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
         return ops.any(self, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim)
 
-    def count_nonzero(self, dim: Any = None) -> "Tensor":
+    def count_nonzero(self, dim: Any = None) -> Tensor:
         return (self != 0).sum(dim)
 
-    def logsumexp(self, dim: Any, keepdim: builtins.bool = False) -> "Tensor":
+    def logsumexp(self, dim: Any, keepdim: builtins.bool = False) -> Tensor:
         return ops.logsumexp(self, axis=dims(dim, self.array.ndim), keepdims=keepdim)
 
-    def cumsum(self, dim: Any = None, *, dtype: Any = None, axis: Any = None) -> "Tensor":
+    def cumsum(self, dim: Any = None, *, dtype: Any = None, axis: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.cumsum(x, axis=one_dim(either(dim, axis), x.array.ndim))
 
-    def cumprod(self, dim: Any = None, *, dtype: Any = None, axis: Any = None) -> "Tensor":
+    def cumprod(self, dim: Any = None, *, dtype: Any = None, axis: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.cumprod(x, axis=one_dim(either(dim, axis), x.array.ndim))
 
-    def norm(self, p: Any = "fro", dim: Any = None, keepdim: builtins.bool = False, dtype: Any = None) -> "Tensor":
+    def norm(self, p: Any = "fro", dim: Any = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.vector_norm(x, 2.0 if p in ("fro", None) else p, dims(dim, x.array.ndim), keepdim)
 
@@ -832,98 +904,108 @@ class Tensor:
     def sort(self, dim: int = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Any:
         return ops.sort(self, one_dim(dim, self.array.ndim), descending)
 
-    def argsort(self, dim: int = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> "Tensor":
+    def argsort(self, dim: int = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Tensor:
         return ops.argsort(self, dim=one_dim(dim, self.array.ndim), descending=descending)
 
-    def unique(self, sorted: builtins.bool = True, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: int | None = None) -> Any:
+    def unique(
+        self,
+        sorted: builtins.bool = True,
+        return_inverse: builtins.bool = False,
+        return_counts: builtins.bool = False,
+        dim: int | None = None,
+    ) -> Any:
         return ops.unique(self, return_inverse, return_counts, dim)
 
-    def histc(self, bins: int = 100, min: builtins.float = 0, max: builtins.float = 0) -> "Tensor":
+    def histc(self, bins: int = 100, min: builtins.float = 0, max: builtins.float = 0) -> Tensor:
         host = backend.to_host(self.array)
         limits = (min, max) if min != max else (host.min(), host.max())
         counts, _ = np.histogram(host[(host >= limits[0]) & (host <= limits[1])], bins, limits)
         return from_array(counts.astype(host.dtype), self.device)
 
-    def bincount(self, weights: Any = None, minlength: int = 0) -> "Tensor":
+    def bincount(self, weights: Any = None, minlength: int = 0) -> Tensor:
         return ops.bincount(self, weights, minlength=minlength)
 
     # ------------------------------------------------------------------ shape
 
-    def reshape(self, *size: Any, shape: Any = None) -> "Tensor":
+    def reshape(self, *size: Any, shape: Any = None) -> Tensor:
         return ops.reshape(self, shape=full_shape(sizes(size, shape), self.array.size))
 
-    def view(self, *shape: Any, size: Any = None) -> "Tensor":
+    def view(self, *shape: Any, size: Any = None) -> Tensor:
         """As reshape, for sizes; with a dtype, the same bytes read as that type."""
         if len(shape) == 1 and isinstance(shape[0], DType):
             return from_raw(self.array.view(shape[0].numpy))
         return ops.view(self, full_shape(sizes(shape, size), self.array.size))
 
-    def view_as(self, other: "Tensor") -> "Tensor":
+    def view_as(self, other: Tensor) -> Tensor:
         return ops.view(self, other.array.shape)
 
-    def reshape_as(self, other: "Tensor") -> "Tensor":
+    def reshape_as(self, other: Tensor) -> Tensor:
         return ops.reshape(self, shape=other.array.shape)
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> "Tensor":
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return ops.flatten(self, start_dim, end_dim)
 
-    def ravel(self) -> "Tensor":
+    def ravel(self) -> Tensor:
         return self.reshape(-1)
 
-    def unflatten(self, dim: int, sizes: Sequence[int]) -> "Tensor":
+    def unflatten(self, dim: int, sizes: Sequence[int]) -> Tensor:
         return ops.unflatten(self, one_dim(dim, self.array.ndim), tuple(sizes))
 
-    def permute(self, *order: Any, dims: Any = None) -> "Tensor":
+    def permute(self, *order: Any, dims: Any = None) -> Tensor:
         return ops.permute(self, dims=permutation(sizes(order, dims), self.array.ndim))
 
-    def transpose(self, dim0: int, dim1: int) -> "Tensor":
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
         return ops.swapaxes(self, dim0=one_dim(dim0, self.array.ndim), dim1=one_dim(dim1, self.array.ndim))
 
     swapaxes = swapdims = transpose
 
-    def movedim(self, source: Any, destination: Any) -> "Tensor":
+    def movedim(self, source: Any, destination: Any) -> Tensor:
         return ops.movedim(self, source, destination)
 
     moveaxis = movedim
 
-    def t(self) -> "Tensor":
+    def t(self) -> Tensor:
         if self.array.ndim > 2:
-            raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.array.ndim}D; use .mT or .transpose")
+            raise RuntimeError(
+                f"t() expects a tensor with <= 2 dimensions, but self is {self.array.ndim}D; use .mT or .transpose"
+            )
         return self if self.array.ndim < 2 else self.transpose(0, 1)
 
     @property
-    def T(self) -> "Tensor":
+    def T(self) -> Tensor:
         return ops.permute(self, dims=tuple(reversed(range(self.array.ndim))))
 
     @property
-    def mT(self) -> "Tensor":
+    def mT(self) -> Tensor:
         if self.array.ndim < 2:
-            raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.array.ndim}-D tensor.")
+            raise RuntimeError(
+                f"tensor.mT is only supported on matrices or batches of matrices. Got {self.array.ndim}-D tensor."
+            )
         return self.transpose(-2, -1)
 
-    def squeeze(self, dim: Any = None) -> "Tensor":
+    def squeeze(self, dim: Any = None) -> Tensor:
         return ops.squeeze(self, dim)
 
-    def unsqueeze(self, dim: int) -> "Tensor":
+    def unsqueeze(self, dim: int) -> Tensor:
         return ops.unsqueeze(self, dim)
 
-    def expand(self, *shape: Any, size: Any = None) -> "Tensor":
+    def expand(self, *shape: Any, size: Any = None) -> Tensor:
         return ops.expand(self, sizes(shape, size))
 
-    def expand_as(self, other: "Tensor") -> "Tensor":
+    def expand_as(self, other: Tensor) -> Tensor:
         return ops.expand(self, other.array.shape)
 
-    def broadcast_to(self, size: Sequence[int]) -> "Tensor":
+    def broadcast_to(self, size: Sequence[int]) -> Tensor:
         return ops.expand(self, tuple(size))
 
-    def repeat(self, *times: Any, repeats: Any = None) -> "Tensor":
+    def repeat(self, *times: Any, repeats: Any = None) -> Tensor:
         return ops.repeat(self, sizes(times, repeats))
 
-    def tile(self, *times: Any, dims: Any = None) -> "Tensor":
+    def tile(self, *times: Any, dims: Any = None) -> Tensor:
         repeats = sizes(times, dims)
         return ops.repeat(self, (1,) * (self.array.ndim - len(repeats)) + repeats)
 
-    def repeat_interleave(self, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> "Tensor":
+    def repeat_interleave(self, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
         return ops.repeat_interleave(self, repeats, dim)
 
     def chunk(self, chunks: int, dim: int = 0) -> tuple:
@@ -937,84 +1019,88 @@ class Tensor:
     def unbind(self, dim: int = 0) -> tuple:
         return ops.unbind(self, one_dim(dim, self.array.ndim))
 
-    def narrow(self, dim: int, start: int, length: int) -> "Tensor":
+    def narrow(self, dim: int, start: int, length: int) -> Tensor:
         return ops.narrow(self, one_dim(dim, self.array.ndim), builtins.int(start), length)
 
-    def select(self, dim: int, index: int) -> "Tensor":
+    def select(self, dim: int, index: int) -> Tensor:
         return ops.select(self, one_dim(dim, self.array.ndim), index)
 
-    def flip(self, *order: Any, dims: Any = None) -> "Tensor":
+    def flip(self, *order: Any, dims: Any = None) -> Tensor:
         return ops.flip(self, dims=dims_tuple(sizes(order, dims), self.array.ndim))
 
-    def roll(self, shifts: Any, dims: Any = None) -> "Tensor":
+    def roll(self, shifts: Any, dims: Any = None) -> Tensor:
         return ops.roll(self, shifts, dims)
 
-    def tril(self, diagonal: int = 0) -> "Tensor":
+    def tril(self, diagonal: int = 0) -> Tensor:
         return ops.tril(self, diagonal=diagonal)
 
-    def triu(self, diagonal: int = 0) -> "Tensor":
+    def triu(self, diagonal: int = 0) -> Tensor:
         return ops.triu(self, diagonal=diagonal)
 
-    def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> "Tensor":
+    def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
         return ops.diagonal(self, offset, dim1, dim2)
 
-    def diag(self, diagonal: int = 0) -> "Tensor":
+    def diag(self, diagonal: int = 0) -> Tensor:
         return ops.diag(self, diagonal)
 
-    def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> "Tensor":
+    def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
         return ops.diag_embed(self, offset, dim1, dim2)
 
-    def unfold(self, dimension: int, size: int, step: int) -> "Tensor":
+    def unfold(self, dimension: int, size: int, step: int) -> Tensor:
         return ops.unfold(self, one_dim(dimension, self.array.ndim), size, step)
 
-    def contiguous(self, memory_format: Any = None) -> "Tensor":
+    def contiguous(self, memory_format: Any = None) -> Tensor:
         return self if self.is_contiguous() else ops.clone(self)
 
-    def clone(self, *, memory_format: Any = None) -> "Tensor":
+    def clone(self, *, memory_format: Any = None) -> Tensor:
         return ops.clone(self)
 
     # ------------------------------------------------------------------ indexing
 
-    def __getitem__(self, index: Any) -> "Tensor":
+    def __getitem__(self, index: Any) -> Tensor:
         return ops.read(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         ops.write(self, index, value)
 
-    def gather(self, dim: int, index: "Tensor") -> "Tensor":
+    def gather(self, dim: int, index: Tensor) -> Tensor:
         return ops.gather(self, one_dim(dim, self.array.ndim), index)
 
-    def take_along_dim(self, indices: "Tensor", dim: int | None = None) -> "Tensor":
+    def take_along_dim(self, indices: Tensor, dim: int | None = None) -> Tensor:
         return ops.take_along_dim(self, indices, dim)
 
-    def scatter(self, dim: int, index: "Tensor", src: Any = None, *, value: Any = None, reduce: str | None = None) -> "Tensor":
+    def scatter(
+        self, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+    ) -> Tensor:
         return ops.scatter(self, one_dim(dim, self.array.ndim), index, src if value is None else value, reduce)
 
-    def scatter_add(self, dim: int, index: "Tensor", src: "Tensor") -> "Tensor":
+    def scatter_add(self, dim: int, index: Tensor, src: Tensor) -> Tensor:
         return ops.scatter(self, one_dim(dim, self.array.ndim), index, src, "add")
 
-    def scatter_reduce(self, dim: int, index: "Tensor", src: "Tensor", reduce: str, *, include_self: builtins.bool = True) -> "Tensor":
+    def scatter_reduce(
+        self, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: builtins.bool = True
+    ) -> Tensor:
         return ops.scatter_reduce(self, one_dim(dim, self.array.ndim), index, src, reduce, include_self)
 
-    def index_select(self, dim: int, index: "Tensor") -> "Tensor":
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
         return ops.index_select(self, one_dim(dim, self.array.ndim), index)
 
-    def index_add(self, dim: int, index: "Tensor", source: "Tensor", *, alpha: Any = 1) -> "Tensor":
+    def index_add(self, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
         return ops.index_add(self, one_dim(dim, self.array.ndim), index, source, alpha)
 
-    def index_copy(self, dim: int, index: "Tensor", source: "Tensor") -> "Tensor":
+    def index_copy(self, dim: int, index: Tensor, source: Tensor) -> Tensor:
         return ops.index_copy(self, one_dim(dim, self.array.ndim), index, source)
 
-    def index_fill(self, dim: int, index: "Tensor", value: Any) -> "Tensor":
+    def index_fill(self, dim: int, index: Tensor, value: Any) -> Tensor:
         return ops.index_copy(self, one_dim(dim, self.array.ndim), index, value)
 
-    def index_put(self, indices: Sequence, values: Any, accumulate: builtins.bool = False) -> "Tensor":
+    def index_put(self, indices: Sequence, values: Any, accumulate: builtins.bool = False) -> Tensor:
         return ops.index_put(self, tuple(indices), values, accumulate)
 
-    def masked_fill(self, mask: "Tensor", value: Any) -> "Tensor":
+    def masked_fill(self, mask: Tensor, value: Any) -> Tensor:
         return ops.masked_fill(self, mask, value)
 
-    def masked_select(self, mask: "Tensor") -> "Tensor":
+    def masked_select(self, mask: Tensor) -> Tensor:
         return ops.masked_select(self, mask)
 
     def nonzero(self, *, as_tuple: builtins.bool = False) -> Any:
@@ -1022,214 +1108,228 @@ class Tensor:
 
     # ------------------------------------------------------------------ products
 
-    def matmul(self, other: "Tensor") -> "Tensor":
+    def matmul(self, other: Tensor) -> Tensor:
         return ops.matmul_any(self, other)
 
-    def mm(self, mat2: "Tensor") -> "Tensor":
+    def mm(self, mat2: Tensor) -> Tensor:
         return ops.matmul_of_rank("mm", self, mat2, 2, 2)
 
-    def bmm(self, mat2: "Tensor") -> "Tensor":
+    def bmm(self, mat2: Tensor) -> Tensor:
         return ops.matmul_of_rank("bmm", self, mat2, 3, 3)
 
-    def mv(self, vec: "Tensor") -> "Tensor":
+    def mv(self, vec: Tensor) -> Tensor:
         return ops.matmul_of_rank("mv", self, vec, 2, 1)
 
-    def dot(self, tensor: "Tensor") -> "Tensor":
+    def dot(self, tensor: Tensor) -> Tensor:
         return ops.matmul_of_rank("dot", self, tensor, 1, 1)
 
-    def inner(self, other: "Tensor") -> "Tensor":
+    def inner(self, other: Tensor) -> Tensor:
         return ops.inner(self, other)
 
-    def outer(self, vec2: "Tensor") -> "Tensor":
+    def outer(self, vec2: Tensor) -> Tensor:
         return ops.outer(self, vec2)
 
     ger = outer
 
-    def addmm(self, mat1: "Tensor", mat2: "Tensor", *, beta: Any = 1, alpha: Any = 1) -> "Tensor":
+    def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         return ops.scaled_sum(self, mat1.mm(mat2), beta, alpha)
 
-    def addmv(self, mat: "Tensor", vec: "Tensor", *, beta: Any = 1, alpha: Any = 1) -> "Tensor":
+    def addmv(self, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         return ops.scaled_sum(self, mat.mv(vec), beta, alpha)
 
-    def addbmm(self, batch1: "Tensor", batch2: "Tensor", *, beta: Any = 1, alpha: Any = 1) -> "Tensor":
+    def addbmm(self, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         return ops.scaled_sum(self, batch1.bmm(batch2).sum(0), beta, alpha)
 
-    def baddbmm(self, batch1: "Tensor", batch2: "Tensor", *, beta: Any = 1, alpha: Any = 1) -> "Tensor":
+    def baddbmm(self, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         return ops.scaled_sum(self, batch1.bmm(batch2), beta, alpha)
 
-    def trace(self) -> "Tensor":
+    def trace(self) -> Tensor:
         if self.array.ndim != 2:
             raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {self.array.ndim}")
         return self.diagonal().sum()
 
     # ------------------------------------------------------------------ in place
 
-    def add_(self, other: Any, *, alpha: Any = 1) -> "Tensor":
+    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         return inplace.update(self, Tensor.add, other, alpha=alpha)
 
-    def sub_(self, other: Any, *, alpha: Any = 1) -> "Tensor":
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         return inplace.update(self, Tensor.sub, other, alpha=alpha)
 
-    def mul_(self, other: Any) -> "Tensor":
+    def mul_(self, other: Any) -> Tensor:
         return inplace.update(self, ops.mul, other)
 
-    def div_(self, other: Any, *, rounding_mode: str | None = None) -> "Tensor":
+    def div_(self, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         return inplace.update(self, Tensor.div, other, rounding_mode=rounding_mode)
 
-    def floor_divide_(self, other: Any) -> "Tensor":
+    def floor_divide_(self, other: Any) -> Tensor:
         return inplace.update(self, ops.floor_divide, other)
 
-    def remainder_(self, other: Any) -> "Tensor":
+    def remainder_(self, other: Any) -> Tensor:
         return inplace.update(self, ops.remainder, other)
 
-    def pow_(self, exponent: Any) -> "Tensor":
+    def pow_(self, exponent: Any) -> Tensor:
         return inplace.update(self, ops.power, exponent)
 
-    def neg_(self) -> "Tensor":
+    def neg_(self) -> Tensor:
         return inplace.update(self, ops.neg)
 
-    def abs_(self) -> "Tensor":
+    def abs_(self) -> Tensor:
         return inplace.update(self, ops.abs)
 
-    def exp_(self) -> "Tensor":
+    def exp_(self) -> Tensor:
         return inplace.update(self, ops.exp)
 
-    def log_(self) -> "Tensor":
+    def log_(self) -> Tensor:
         return inplace.update(self, ops.log)
 
-    def sqrt_(self) -> "Tensor":
+    def sqrt_(self) -> Tensor:
         return inplace.update(self, ops.sqrt)
 
-    def rsqrt_(self) -> "Tensor":
+    def rsqrt_(self) -> Tensor:
         return inplace.update(self, ops.rsqrt)
 
-    def square_(self) -> "Tensor":
+    def square_(self) -> Tensor:
         return inplace.update(self, ops.square)
 
-    def reciprocal_(self) -> "Tensor":
+    def reciprocal_(self) -> Tensor:
         return inplace.update(self, ops.reciprocal)
 
-    def tanh_(self) -> "Tensor":
+    def tanh_(self) -> Tensor:
         return inplace.update(self, ops.tanh)
 
-    def sigmoid_(self) -> "Tensor":
+    def sigmoid_(self) -> Tensor:
         return inplace.update(self, ops.sigmoid)
 
-    def relu_(self) -> "Tensor":
+    def relu_(self) -> Tensor:
         return inplace.update(self, ops.relu)
 
-    def floor_(self) -> "Tensor":
+    def floor_(self) -> Tensor:
         return inplace.update(self, ops.floor)
 
-    def round_(self) -> "Tensor":
+    def round_(self) -> Tensor:
         return inplace.update(self, Tensor.round)
 
-    def clamp_(self, min: Any = None, max: Any = None) -> "Tensor":
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
         return inplace.update(self, Tensor.clamp, min, max)
 
     clip_ = clamp_
 
-    def clamp_min_(self, min: Any) -> "Tensor":
+    def clamp_min_(self, min: Any) -> Tensor:
         return inplace.update(self, Tensor.clamp_min, min)
 
-    def clamp_max_(self, max: Any) -> "Tensor":
+    def clamp_max_(self, max: Any) -> Tensor:
         return inplace.update(self, Tensor.clamp_max, max)
 
-    def lerp_(self, end: Any, weight: Any) -> "Tensor":
+    def lerp_(self, end: Any, weight: Any) -> Tensor:
         return inplace.update(self, ops.lerp, end, weight)
 
-    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> "Tensor":
+    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
         return inplace.update(self, Tensor.addcmul, tensor1, tensor2, value=value)
 
-    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> "Tensor":
+    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
         return inplace.update(self, Tensor.addcdiv, tensor1, tensor2, value=value)
 
-    def copy_(self, src: Any, non_blocking: builtins.bool = False) -> "Tensor":
+    def copy_(self, src: Any, non_blocking: builtins.bool = False) -> Tensor:
         """Write `src` (broadcast, cast, moved) into this tensor."""
         src = src if isinstance(src, Tensor) else from_array(np.asarray(src), self.device)
         ops.write(self, ..., src.to(self.device))
         return self
 
-    def fill_(self, value: Any) -> "Tensor":
+    def fill_(self, value: Any) -> Tensor:
         ops.write(self, ..., value)
         return self
 
-    def zero_(self) -> "Tensor":
+    def zero_(self) -> Tensor:
         return self.fill_(0)
 
-    def fill_diagonal_(self, value: Any) -> "Tensor":
+    def fill_diagonal_(self, value: Any) -> Tensor:
         i = np.arange(builtins.min(self.array.shape))
         ops.write(self, (i,) * self.array.ndim, value)
         return self
 
-    def masked_fill_(self, mask: "Tensor", value: Any) -> "Tensor":
+    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor:
         return inplace.update(self, Tensor.masked_fill, mask, value)
 
-    def scatter_(self, dim: int, index: "Tensor", src: Any = None, *, value: Any = None, reduce: str | None = None) -> "Tensor":
+    def scatter_(
+        self, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+    ) -> Tensor:
         return inplace.update(self, Tensor.scatter, dim, index, src, value=value, reduce=reduce)
 
-    def scatter_add_(self, dim: int, index: "Tensor", src: "Tensor") -> "Tensor":
+    def scatter_add_(self, dim: int, index: Tensor, src: Tensor) -> Tensor:
         return inplace.update(self, Tensor.scatter_add, dim, index, src)
 
-    def scatter_reduce_(self, dim: int, index: "Tensor", src: "Tensor", reduce: str, *, include_self: builtins.bool = True) -> "Tensor":
+    def scatter_reduce_(
+        self, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: builtins.bool = True
+    ) -> Tensor:
         return inplace.update(self, Tensor.scatter_reduce, dim, index, src, reduce, include_self=include_self)
 
-    def index_add_(self, dim: int, index: "Tensor", source: "Tensor", *, alpha: Any = 1) -> "Tensor":
+    def index_add_(self, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
         return inplace.update(self, Tensor.index_add, dim, index, source, alpha=alpha)
 
-    def index_copy_(self, dim: int, index: "Tensor", source: "Tensor") -> "Tensor":
+    def index_copy_(self, dim: int, index: Tensor, source: Tensor) -> Tensor:
         return inplace.update(self, Tensor.index_copy, dim, index, source)
 
-    def index_fill_(self, dim: int, index: "Tensor", value: Any) -> "Tensor":
+    def index_fill_(self, dim: int, index: Tensor, value: Any) -> Tensor:
         return inplace.update(self, Tensor.index_fill, dim, index, value)
 
-    def index_put_(self, indices: Sequence, values: Any, accumulate: builtins.bool = False) -> "Tensor":
+    def index_put_(self, indices: Sequence, values: Any, accumulate: builtins.bool = False) -> Tensor:
         return inplace.update(self, Tensor.index_put, indices, values, accumulate)
 
-    def tril_(self, diagonal: int = 0) -> "Tensor":
+    def tril_(self, diagonal: int = 0) -> Tensor:
         return inplace.update(self, Tensor.tril, diagonal)
 
-    def triu_(self, diagonal: int = 0) -> "Tensor":
+    def triu_(self, diagonal: int = 0) -> Tensor:
         return inplace.update(self, Tensor.triu, diagonal)
 
-    def unsqueeze_(self, dim: int) -> "Tensor":
+    def unsqueeze_(self, dim: int) -> Tensor:
         return self._become(self.unsqueeze(dim))
 
-    def squeeze_(self, dim: Any = None) -> "Tensor":
+    def squeeze_(self, dim: Any = None) -> Tensor:
         return self._become(self.squeeze(dim))
 
-    def t_(self) -> "Tensor":
+    def t_(self) -> Tensor:
         return self._become(self.t())
 
-    def transpose_(self, dim0: int, dim1: int) -> "Tensor":
+    def transpose_(self, dim0: int, dim1: int) -> Tensor:
         return self._become(self.transpose(dim0, dim1))
 
-    def _become(self, view: "Tensor") -> "Tensor":
+    def _become(self, view: Tensor) -> Tensor:
         """Take on another shape of the same memory, as the same Python object."""
         inplace.refuse_leaf(self)
         inplace.reshaped(self)
         self.array, self.node = view.array, view.node
         return self
 
-    def uniform_(self, a: builtins.float = 0.0, b: builtins.float = 1.0, *, generator: Any = None) -> "Tensor":
+    def uniform_(self, a: builtins.float = 0.0, b: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
         return self._drawn("uniform", generator, low=a, high=b)
 
-    def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None) -> "Tensor":
+    def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
         return self._drawn("normal", generator, mean=mean, std=std)
 
-    def exponential_(self, lambd: builtins.float = 1.0, *, generator: Any = None) -> "Tensor":
+    def exponential_(self, lambd: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
         return self._drawn("exponential", generator, lambd=lambd)
 
-    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> "Tensor":
+    def bernoulli(self, p: Any = None, *, generator: Any = None) -> Tensor:
+        from minigrad import random
+
+        return random.bernoulli(self, p, generator=generator)
+
+    def multinomial(self, num_samples: int, replacement: builtins.bool = False, *, generator: Any = None) -> Tensor:
+        from minigrad import random
+
+        return random.multinomial(self, num_samples, replacement, generator=generator)
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         p = backend.to_host(p.array) if isinstance(p, Tensor) else p
         return self._drawn("bernoulli", generator, p=p)
 
-    def random_(self, from_: Any = None, to: Any = None, *, generator: Any = None) -> "Tensor":
+    def random_(self, from_: Any = None, to: Any = None, *, generator: Any = None) -> Tensor:
         """Uniform integers in [from_, to); with one bound [0, from_); with none, PyTorch's range for the dtype."""
         low, high = (0, from_) if to is None else (from_, to)  # (None, None): the whole range
         return self._drawn("random_integers", generator, low=low, high=high)
 
-    def _drawn(self, kind: str, generator: Any, **parameters: Any) -> "Tensor":
+    def _drawn(self, kind: str, generator: Any, **parameters: Any) -> Tensor:
         """Fill with random numbers, in the order of memory, as PyTorch does."""
         from minigrad import random
 
@@ -1238,7 +1338,9 @@ class Tensor:
         if kind == "normal":
             parameters["contiguous"] = in_order
         per_entry = isinstance(parameters.get("p"), np.ndarray)
-        values = draw(shape=self.array.shape if in_order or per_entry else self.array.size, dtype=self.array.dtype, **parameters)
+        values = draw(
+            shape=self.array.shape if in_order or per_entry else self.array.size, dtype=self.array.dtype, **parameters
+        )
         if not (in_order or per_entry):
             values = random.laid_out_like(self.array, values)
         inplace.refuse_leaf(self)
@@ -1251,7 +1353,15 @@ class Tensor:
 
     # ------------------------------------------------------------------ conversion
 
-    def to(self, *target: Any, dtype: Any = None, device: Any = None, non_blocking: builtins.bool = False, copy: builtins.bool = False, memory_format: Any = None) -> "Tensor":
+    def to(
+        self,
+        *target: Any,
+        dtype: Any = None,
+        device: Any = None,
+        non_blocking: builtins.bool = False,
+        copy: builtins.bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
         """To a dtype, a device, or the dtype and device of another tensor; itself when nothing changes."""
         for t in target:
             if isinstance(t, Tensor):
@@ -1276,22 +1386,24 @@ class Tensor:
 
         return legacy.type_name(self) if dtype is None else self.to(legacy.dtype_named(dtype))
 
-    def type_as(self, other: "Tensor") -> "Tensor":
+    def type_as(self, other: Tensor) -> Tensor:
         return self.to(other.dtype)
 
-    def cpu(self) -> "Tensor":
+    def cpu(self) -> Tensor:
         return self.to("cpu")
 
-    def cuda(self, device: Any = None, non_blocking: builtins.bool = False) -> "Tensor":
-        return self.to("cuda" if device is None else backend.device("cuda", device if isinstance(device, int) else None))
+    def cuda(self, device: Any = None, non_blocking: builtins.bool = False) -> Tensor:
+        return self.to(
+            "cuda" if device is None else backend.device("cuda", device if isinstance(device, int) else None)
+        )
 
-    def pin_memory(self) -> "Tensor":
+    def pin_memory(self) -> Tensor:
         return self
 
     def is_pinned(self) -> builtins.bool:
         return False
 
-    def share_memory_(self) -> "Tensor":
+    def share_memory_(self) -> Tensor:
         """Move a leaf on the CPU into memory that forked processes share with this one."""
         from minigrad.onemachine import multiprocessing
 
@@ -1302,58 +1414,78 @@ class Tensor:
 
         return multiprocessing.is_shared(self)
 
-    def float(self) -> "Tensor":
+    def float(self) -> Tensor:
         return self.to(dtypes.float32)
 
-    def double(self) -> "Tensor":
+    def double(self) -> Tensor:
         return self.to(dtypes.float64)
 
-    def half(self) -> "Tensor":
+    def half(self) -> Tensor:
         return self.to(dtypes.float16)
 
-    def bfloat16(self) -> "Tensor":
+    def bfloat16(self) -> Tensor:
         return self.to(dtypes.bfloat16)
 
-    def long(self) -> "Tensor":
+    def long(self) -> Tensor:
         return self.to(dtypes.int64)
 
-    def int(self) -> "Tensor":
+    def int(self) -> Tensor:
         return self.to(dtypes.int32)
 
-    def short(self) -> "Tensor":
+    def short(self) -> Tensor:
         return self.to(dtypes.int16)
 
-    def char(self) -> "Tensor":
+    def char(self) -> Tensor:
         return self.to(dtypes.int8)
 
-    def byte(self) -> "Tensor":
+    def byte(self) -> Tensor:
         return self.to(dtypes.uint8)
 
-    def bool(self) -> "Tensor":
+    def bool(self) -> Tensor:
         return self.to(dtypes.bool_)
 
     # ------------------------------------------------------------------ construction of relatives
 
-    def zeros_like(self, **options: Any) -> "Tensor":
+    def zeros_like(self, **options: Any) -> Tensor:
         return creation.zeros_like(self, **options)
 
-    def ones_like(self, **options: Any) -> "Tensor":
+    def ones_like(self, **options: Any) -> Tensor:
         return creation.ones_like(self, **options)
 
-    def new_zeros(self, *shape: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> "Tensor":
-        return creation.zeros(*shape, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    def new_zeros(
+        self, *shape: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
+    ) -> Tensor:
+        return creation.zeros(
+            *shape, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+        )
 
-    def new_ones(self, *shape: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> "Tensor":
-        return creation.ones(*shape, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    def new_ones(
+        self, *shape: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
+    ) -> Tensor:
+        return creation.ones(
+            *shape, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+        )
 
-    def new_full(self, size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> "Tensor":
-        return creation.full(size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    def new_full(
+        self, size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
+    ) -> Tensor:
+        return creation.full(
+            size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+        )
 
-    def new_empty(self, *shape: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> "Tensor":
-        return creation.empty(*shape, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    def new_empty(
+        self, *shape: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
+    ) -> Tensor:
+        return creation.empty(
+            *shape, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+        )
 
-    def new_tensor(self, data: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> "Tensor":
-        return creation.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    def new_tensor(
+        self, data: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
+    ) -> Tensor:
+        return creation.tensor(
+            data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+        )
 
 
 class HookHandle:
@@ -1369,7 +1501,7 @@ class HookHandle:
     def remove(self) -> None:
         self.hooks.pop(self.key, None)
 
-    def __enter__(self) -> "HookHandle":
+    def __enter__(self) -> HookHandle:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -1377,8 +1509,8 @@ class HookHandle:
 
 
 def _rebuild(kind: type, array: np.ndarray, device: str, requires_grad: bool) -> Tensor:
-    x = _new(kind)
-    x.array, x.node, x.version, x.base = backend.to_device(array, device), None, None, None
+    x: Tensor = _new(kind)
+    x.array, x.node = backend.to_device(array, device), None
     return x.requires_grad_() if requires_grad else x
 
 

@@ -44,7 +44,7 @@ _trusted: dict[tuple[str, str], type] = {}
 
 
 def add_safe_globals(classes: Iterable[Any]) -> None:
-    """Vouch for classes: `load` then makes objects of them, which runs their code. (class, "module.name") renames one."""
+    """Vouch for classes: `load` then makes objects of them, which runs their code; (class, "module.name") names one."""
     for entry in classes:
         kind, name = entry if isinstance(entry, tuple) else (entry, f"{entry.__module__}.{entry.__qualname__}")
         if not isinstance(kind, type):
@@ -184,7 +184,9 @@ class _Builder:
         if kind != "storage" or not isinstance(dtype, DType) or not isinstance(count, int) or count < 0:
             raise ValueError(f"unknown kind of storage {identity[:1]!r}")
         if len(identity) > 5 and identity[5] is not None:
-            raise ValueError("it has views of storages, which PyTorch before 0.4 wrote; save it anew with a later PyTorch")
+            raise ValueError(
+                "it has views of storages, which PyTorch before 0.4 wrote; save it anew with a later PyTorch"
+            )
         if key not in self.storages:
             array = np.frombuffer(self.raw_bytes(key, count * dtype.itemsize), f"u{dtype.itemsize}")
             if self.order != sys.byteorder:
@@ -194,8 +196,8 @@ class _Builder:
         return self.storages[key]
 
     def tensor(
-        self, storage: _Storage, offset: int, size: tuple, stride: tuple, requires_grad: bool = False, hooks: Any = None,
-        metadata: Any = None,
+        self, storage: _Storage, offset: int, size: tuple, stride: tuple, requires_grad: bool = False,
+        hooks: Any = None, metadata: Any = None,
     ) -> Tensor:  # fmt: skip
         """The view of `storage` from `offset` on, in elements; views that are the same share their version."""
         place = (offset, tuple(size), tuple(stride))
@@ -211,7 +213,9 @@ class _Builder:
         metadata: Any = None,
     ) -> Tensor:  # fmt: skip
         """The same on a storage of bytes."""
-        return self.tensor(_Storage(storage.array.view(dtype.numpy), storage.device), offset, size, stride, requires_grad)
+        return self.tensor(
+            _Storage(storage.array.view(dtype.numpy), storage.device), offset, size, stride, requires_grad
+        )
 
     def parameter(self, data: Tensor, requires_grad: bool, hooks: Any = None) -> Tensor:
         from minigrad.nn import Parameter

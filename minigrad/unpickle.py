@@ -1,9 +1,9 @@
 """A reader of pickles that runs no code of theirs.
 
-A pickle is a program for a stack machine; two of its instructions look up any function by name and call it, which is why
-Python's own reader must never see a file from a stranger. This one knows the instructions for numbers, strings and plain
-containers, and resolves names in a table: whatever is not in the table is refused, by name, before anything is called.
-The instructions are those of Python's `pickletools`, which also splits the bytes into them.
+A pickle is a program for a stack machine; two of its instructions look up any function by name and call it, which is
+why Python's own reader must never see a file from a stranger. This one knows the instructions for numbers, strings and
+plain containers, and resolves names in a table: whatever is not in the table is refused, by name, before anything is
+called. The instructions are those of Python's `pickletools`, which also splits the bytes into them.
 """
 
 import pickle
@@ -190,7 +190,7 @@ class Unpickler:
         self.do_reduce(None)
 
     def do_build(self, _: Any) -> None:
-        """Give an object its state. Of plain data only PyTorch's state dicts have one: the versions of their modules."""
+        """Give an object its state. Of plain data PyTorch's state dicts have one: the versions of their modules."""
         (state,) = self.top(1)
         obj = self.stack[-1]
         if type(obj) in self.trusted.values():

@@ -5,7 +5,8 @@
 - the token embedding is also the output layer (weight tying)
 
 Radford et al., "Language Models are Unsupervised Multitask Learners", 2019; Press and Wolf, "Using the Output Embedding
-to Improve Language Models", 2017. Letters in shape comments: B batch, T time, C channels, H heads, K = C / H, V vocabulary.
+to Improve Language Models", 2017. Letters in shape comments: B batch, T time, C channels, H heads, K = C / H, V
+vocabulary.
 """
 
 import math
@@ -30,7 +31,9 @@ class GPTConfig:
 
     def __post_init__(self) -> None:
         if self.n_embd % self.n_head:
-            raise ValueError(f"n_embd ({self.n_embd}) must be a multiple of n_head ({self.n_head}): each head takes a slice")
+            raise ValueError(
+                f"n_embd ({self.n_embd}) must be a multiple of n_head ({self.n_head}): each head takes a slice"
+            )
 
 
 class CausalSelfAttention(nn.Module):

@@ -1,9 +1,10 @@
 """A multilayer perceptron: Linear layers with an activation between them (Rumelhart, Hinton, Williams, 1986).
 
-    pre-activation   z_l = W_l a_{l-1} + b_l
-    activation       a_l = sigma(z_l),  a_0 = x;  the last layer has none: it returns logits
+pre-activation   z_l = W_l a_{l-1} + b_l
+activation       a_l = sigma(z_l),  a_0 = x;  the last layer has none: it returns logits
 """
 
+import itertools
 from collections.abc import Sequence
 
 import minigrad as mg
@@ -18,7 +19,7 @@ class MLP(nn.Module):
         if len(sizes) < 2:
             raise ValueError(f"an MLP needs an input and an output size, got {tuple(sizes)}")
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for fan_in, fan_out in itertools.pairwise(sizes):
             layers += [nn.Linear(fan_in, fan_out), activation()]
         self.layers = nn.Sequential(*layers[:-1])
 

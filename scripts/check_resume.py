@@ -2,9 +2,9 @@
 
     python scripts/check_resume.py
 
-A small GPT is trained for 60 steps, undisturbed. Then it is stopped in four ways, and resumed each time; the next 20 losses,
-printed with repr(), must be equal to the last bit. The last two ways run once more with an empty kernel cache, so that the
-resumed process compiles the kernels which the stopped one had loaded.
+A small GPT is trained for 60 steps, undisturbed. Then it is stopped in four ways, and resumed each time; the next 20
+losses, printed with repr(), must be equal to the last bit. The last two ways run once more with an empty kernel cache,
+so that the resumed process compiles the kernels which the stopped one had loaded.
 """
 
 import os
@@ -15,10 +15,23 @@ import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 SCRIPT = os.path.join(ROOT, "examples", "train_gpt.py")
-FLAGS = (
-    "--layers 2 --channels 32 --heads 2 --block-size 32 --batch-size 8 --dropout 0.1 --steps 60 --warmup 5 "
-    "--eval-every 10 --sample-length 0 --print-losses"
-).split()  # fmt: skip
+FLAGS = [
+    *(
+        "--layers",
+        "2",
+        "--channels",
+        "32",
+        "--heads",
+        "2",
+        "--block-size",
+        "32",
+        "--batch-size",
+        "8",
+        "--dropout",
+        "0.1",
+    ),
+    *("--steps", "60", "--warmup", "5", "--eval-every", "10", "--sample-length", "0", "--print-losses"),
+]
 
 # Runs the script, but dies (as from a power cut) in the middle of writing its third checkpoint.
 DIE_WHILE_SAVING = """

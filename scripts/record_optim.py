@@ -116,7 +116,7 @@ def main() -> None:
     given = problem()
     runs = optimizer_runs(given)
     shown = {kind: repr(getattr(optim, kind)([{"params": [p], "lr": 0.5} for p in pair()])) for kind in cases.SHOWN}
-    signatures = {kind: signature_of(getattr(optim, kind)) for kind in cases.SHOWN}
+    signatures = {kind: signature_of(getattr(optim, kind)) for kind in cases.SIGNED}
     signatures |= {name: signature_of(getattr(lr_scheduler, name)) for name in cases.SCHEDULE_NAMES}
     signatures |= {name: signature_of(getattr(optim.Optimizer, name)) for name in cases.METHODS}
     signatures |= {name: signature_of(getattr(utils, name)) for name in cases.CLIPPING}

@@ -1,8 +1,8 @@
-"""Write small files with PyTorch's torch.save, in both of its formats, and what is in them, for tests/test_torch_files.py.
+"""Write small files with PyTorch's torch.save, in both of its formats, and what is in them.
 
-    python scripts/record_pt_files.py      # needs PyTorch; writes tests/recorded/pt/*.pt and tests/recorded/pt/contents.json
+    python scripts/record_pt_files.py      # needs PyTorch; writes tests/recorded/pt/*.pt and contents.json
 
-The version of PyTorch stands in contents.json.
+tests/test_torch_files.py reads them. The version of PyTorch stands in contents.json.
 """
 
 import json
@@ -42,14 +42,17 @@ def objects() -> dict[str, object]:
     return {
         "dtypes": {str(d): torch.tensor([0, 1, 2, 100]).to(d) for d in dtypes},
         "views": {
-            "base": base, "rows": base.view(3, 4), "columns": base.view(3, 4).t(), "part": base[2:9:3], "again": base.view(3, 4),
-            "expanded": torch.tensor([[1.0], [2.0]]).expand(2, 3), "empty": torch.zeros(0, 3), "scalar": torch.tensor(2.5),
+            "base": base, "rows": base.view(3, 4), "columns": base.view(3, 4).t(), "part": base[2:9:3],
+            "again": base.view(3, 4),
+            "expanded": torch.tensor([[1.0], [2.0]]).expand(2, 3), "empty": torch.zeros(0, 3),
+            "scalar": torch.tensor(2.5),
         },
         "tied": Tied().state_dict(),
         "checkpoint": {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "best": 0.25},
         "plain": {
             "list": [1, -2, 2**40, 3.5, float("inf"), True, None, "text é", b"\x00bytes\xff"], "tuple": (1, (2, 3)),
-            "set": {1, 2}, "size": torch.Size([2, 3]), "dtype": torch.float16, "device": torch.device("cpu"), 7: "int key",
+            "set": {1, 2}, "size": torch.Size([2, 3]), "dtype": torch.float16, "device": torch.device("cpu"),
+            7: "int key",
             "ordered": OrderedDict(b=1, a=2), "counter": Counter("aab"), "complex": 1 + 2j,
         },
         "parameter": {"p": nn.Parameter(weight), "q": nn.Parameter(weight, requires_grad=False),
@@ -62,8 +65,14 @@ def objects() -> dict[str, object]:
 def told(x: object) -> object:
     """A value in JSON, tensors with their dtype and layout."""
     if isinstance(x, torch.Tensor):
-        return {"values": x.detach().double().tolist(), "dtype": str(x.dtype), "shape": list(x.shape),
-                "stride": list(x.stride()), "requires_grad": x.requires_grad, "parameter": isinstance(x, nn.Parameter)}  # fmt: skip
+        return {
+            "values": x.detach().double().tolist(),
+            "dtype": str(x.dtype),
+            "shape": list(x.shape),
+            "stride": list(x.stride()),
+            "requires_grad": x.requires_grad,
+            "parameter": isinstance(x, nn.Parameter),
+        }
     if isinstance(x, dict):
         return {str(key): told(value) for key, value in x.items()}
     if isinstance(x, (list, tuple, set)):

@@ -5,6 +5,7 @@ import op_cases_elementwise
 import op_cases_indexing
 import op_cases_linalg
 import op_cases_nn
+import op_cases_recurrent
 import op_cases_reduce
 import op_cases_shape
 from case import Case
@@ -16,6 +17,7 @@ CASES: list[Case] = [
     *op_cases_indexing.CASES,
     *op_cases_linalg.CASES,
     *op_cases_nn.CASES,
+    *op_cases_recurrent.CASES,
     *op_cases_conv.CASES,
 ]
 

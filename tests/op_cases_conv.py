@@ -89,7 +89,8 @@ def conv_cases(name: str, oracle: Any, *rows: tuple) -> list[Case]:
 GEOMETRY = {"stride": (1, 1), "padding": ((1, 0), (1, 1)), "dilation": (1, 1), "groups": 1}
 IMAGE, KERNEL = (2, 3, 4, 5), (2, 3, 3, 2)
 CONV = [
-    *conv_cases("conv2d", conv2d, ("plain", (IMAGE, KERNEL), {}), ("bias, padding", (IMAGE, KERNEL, (2,)), {"padding": 1}),
+    *conv_cases("conv2d", conv2d, ("plain", (IMAGE, KERNEL), {}),
+                ("bias, padding", (IMAGE, KERNEL, (2,)), {"padding": 1}),
                 ("stride", ((1, 2, 5, 4), (3, 2, 3, 2), (3,)), {"stride": (2, 1), "padding": (1, 0)}),
                 ("strides, dilation", ((2, 2, 6, 7), (2, 2, 2, 3)), {"stride": 2, "padding": 1, "dilation": (2, 1)}),
                 ("groups", ((2, 4, 4, 3), (6, 2, 2, 2), (6,)), {"groups": 2, "padding": 1}),
@@ -143,7 +144,8 @@ PATCHES = [
     Case("nn.functional.unfold", F.unfold, ((2, 2, 4, 3),), {"kernel_size": 2}, oracle=unfold, note="plain"),
     Case("nn.functional.unfold", F.unfold, ((1, 2, 5, 6),), {"kernel_size": (2, 3), "dilation": (2, 1), "padding": 1,
          "stride": 2}, oracle=unfold, note="strides, dilation"),
-    Case("nn.functional.fold", F.fold, ((2, 8, 6),), {"output_size": (4, 3), "kernel_size": 2}, oracle=fold, note="plain"),
+    Case("nn.functional.fold", F.fold, ((2, 8, 6),), {"output_size": (4, 3), "kernel_size": 2}, oracle=fold,
+         note="plain"),
     Case("nn.functional.fold", F.fold, ((1, 12, 6),), {"output_size": (5, 6), "kernel_size": (2, 3), "padding": (0, 1),
          "stride": 2}, oracle=fold, note="strides"),
 ]  # fmt: skip
@@ -234,7 +236,8 @@ def pool_cases(name: str, oracle: Any, shape: tuple, *rows: dict) -> list[Case]:
 
 GRID = Grid((2, 2), (1, 2), ((1, 0), (0, 1)), (1, 1), (3, 4), (3, 2))
 POOL = [
-    *pool_cases("max_pool2d", max_pool2d, (2, 2, 5, 6), {"kernel_size": 2}, {"kernel_size": 3, "stride": 2, "padding": 1},
+    *pool_cases("max_pool2d", max_pool2d, (2, 2, 5, 6), {"kernel_size": 2},
+                {"kernel_size": 3, "stride": 2, "padding": 1},
                 {"kernel_size": (2, 3), "stride": (1, 2), "ceil_mode": True},
                 {"kernel_size": 2, "stride": 2, "padding": 1, "dilation": 2, "ceil_mode": True, "return_indices": True},
                 {"kernel_size": 2, "shape": (0, 2, 4, 4)}, {"kernel_size": 2, "shape": (3, 4, 4)}),
@@ -289,7 +292,8 @@ NORMS = [
          inputs, params, oracle=batch_norm, note=note)
     for note, inputs, params in (
         ("rows", ((5, 3), (3,), (3,)), {}), ("lines", ((3, 2, 4), (2,), (2,)), {"eps": 0.1}),
-        ("images", ((2, 3, 2, 3), (3,), (3,)), {}), ("plain", ((4, 2, 3),), {}), ("no rows", ((0, 3, 2), (3,), (3,)), {}),
+        ("images", ((2, 3, 2, 3), (3,), (3,)), {}), ("plain", ((4, 2, 3),), {}),
+        ("no rows", ((0, 3, 2), (3,), (3,)), {}),
     )
 ] + [
     Case("nn.functional.batch_norm", evaluated, ((4, 3, 2), (3,), (3,)),

@@ -24,8 +24,9 @@ SPECIAL = values([0.0, -0.0, 1.5, -2.0, INF, -INF, NAN])
 erf = np.vectorize(math.erf, otypes=[float])
 
 
-def unary(name: str, oracle: Callable, *points: float, low: float = -2.0, high: float = 2.0,
-          **options: Any) -> list[Case]:
+def unary(
+    name: str, oracle: Callable, *points: float, low: float = -2.0, high: float = 2.0, **options: Any
+) -> list[Case]:
     """Cases of a function of one tensor, kept away from `points`."""
     function = getattr(mg, name)
     return [
@@ -48,8 +49,14 @@ def comparison(name: str, oracle: Callable) -> list[Case]:
         *binary(name, oracle, gradient=False),
         Case(name, function, (values(few), values([[0.0], [1.0], [2.0]])), note="ties", **options),
         Case(name, function, (SPECIAL, values([0.0, 0.0, 1.5, NAN, INF, INF, NAN])), note="special values", **options),
-        Case(name, lambda x: function(x, mg.tensor(1)), (values(few),), oracle=lambda x: oracle(x, 1), gradient=False,
-             note="0-d integer"),
+        Case(
+            name,
+            lambda x: function(x, mg.tensor(1)),
+            (values(few),),
+            oracle=lambda x: oracle(x, 1),
+            gradient=False,
+            note="0-d integer",
+        ),
         Case(name, function, (integers(-2, 3, (4, 3)), integers(-2, 3, (3,))), note="integers", **options),
     ]
 

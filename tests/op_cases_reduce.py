@@ -42,8 +42,9 @@ def numpys(function: Callable) -> Callable:
     return oracle
 
 
-def reduction(name: str, oracle: Callable, *forms: dict, make: Callable[..., Any] | None = None,
-              **options: Any) -> list[Case]:
+def reduction(
+    name: str, oracle: Callable, *forms: dict, make: Callable[..., Any] | None = None, **options: Any
+) -> list[Case]:
     """Cases of a reduction in these call forms."""
     cases = []
     for note, (shape, params) in {k: v for form in forms for k, v in form.items()}.items():

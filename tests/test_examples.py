@@ -9,7 +9,21 @@ import numpy as np
 import pytest
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-TINY = "--layers 1 --channels 16 --heads 2 --block-size 16 --batch-size 4 --eval-every 4 --print-losses".split()
+TINY = [
+    "--layers",
+    "1",
+    "--channels",
+    "16",
+    "--heads",
+    "2",
+    "--block-size",
+    "16",
+    "--batch-size",
+    "4",
+    "--eval-every",
+    "4",
+    "--print-losses",
+]
 
 
 @pytest.fixture
@@ -114,7 +128,7 @@ def test_train_mlp_runs_and_resumes_on_digits(tmp_path):
 
 
 def test_train_mlp_learns_from_files_in_mnist_format(tmp_path, monkeypatch):
-    """MNIST itself where the cache has it; else made-up images in the same files would fail their checksum, and say so."""
+    """MNIST itself where the cache has it; else made-up images in the same files fail their checksum, and say so."""
     cache = os.environ.get("MINIGRAD_DATA")
     if cache and os.path.exists(os.path.join(cache, "mnist", "train-images-idx3-ubyte.gz")):
         result = run("train_mlp.py", "--epochs", "1", "--batch-size", "4096", "--out", str(tmp_path))

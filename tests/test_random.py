@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigrad import dtype as dtypes
-from minigrad import random
+from minigrad import dtype as dtypes, random
 from minigrad.generator import Generator, _swap_in_turn
 from minigrad.tensor import from_array
 

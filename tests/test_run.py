@@ -67,11 +67,23 @@ def test_a_missing_name_ends_with_one_clear_line(tmp_path) -> None:
     )
 
 
+def test_a_missing_method_is_told_too(tmp_path) -> None:
+    (tmp_path / "program.py").write_text("import torch\ntorch.ones(2).nonsense()\n")
+    lines = run("program.py", cwd=tmp_path).stderr.splitlines()
+    assert lines[-2] == "AttributeError: 'Tensor' object has no attribute 'nonsense'"
+    assert (
+        lines[-1]
+        == "minigrad has no `Tensor.nonsense`: dir(Tensor) lists the names it has there, and README.md what works"
+    )
+
+
 def test_modules_folders_and_wrong_calls(tmp_path) -> None:
     package = tmp_path / "package"
     package.mkdir()
     (package / "__init__.py").write_text("")
-    (package / "__main__.py").write_text("import sys, torch\nprint(__name__, torch.ones(2).sum().item(), sys.argv[1:])\n")
+    (package / "__main__.py").write_text(
+        "import sys, torch\nprint(__name__, torch.ones(2).sum().item(), sys.argv[1:])\n"
+    )
     (package / "bad.py").write_text("1 / 0\n")
     assert run("-m", "package", "a", cwd=tmp_path).stdout == "__main__ 2.0 ['a']\n"
     assert run("package", "a", cwd=tmp_path).stdout == "__main__ 2.0 ['a']\n"

@@ -49,7 +49,12 @@ def test_containers_keep_their_kinds(suffix) -> None:
     assert type(plain["size"]) is mg.Size and plain["dtype"] is mg.float16 and plain["device"] == mg.device("cpu")
     assert type(plain["ordered"]) is OrderedDict and list(plain["ordered"]) == ["b", "a"]
     assert type(plain["counter"]) is Counter and plain["counter"]["a"] == 2
-    assert plain["tuple"] == (1, (2, 3)) and plain["set"] == {1, 2} and plain["complex"] == 1 + 2j and plain[7] == "int key"
+    assert (
+        plain["tuple"] == (1, (2, 3))
+        and plain["set"] == {1, 2}
+        and plain["complex"] == 1 + 2j
+        and plain[7] == "int key"
+    )
     assert plain["list"][-1] == b"\x00bytes\xff" and plain["list"][2] == 2**40
 
 
@@ -215,7 +220,9 @@ ODD = {
 
 @pytest.mark.parametrize("pickled", ODD.values(), ids=ODD)
 def test_pickles_that_no_torch_save_wrote(tmp_path, pickled) -> None:
-    with pytest.raises(RuntimeError, match=r"odd.pt is truncated, altered or not a file of minigrad.save or torch.save: "):
+    with pytest.raises(
+        RuntimeError, match=r"odd.pt is truncated, altered or not a file of minigrad.save or torch.save: "
+    ):
         mg.load(with_pickle(pickled, tmp_path / "odd.pt"))
 
 
@@ -228,8 +235,17 @@ def test_instructions_that_plain_data_does_not_need(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", [(0, (13,), (1,)), (12, (1,), (1,)), (-1, (2,), (1,)), (0, (2, 2), (10, 2)), (0, (2,), (-1,)), (0, (2,), (1, 1)), (0, (2.0,), (1,))]
-)  # fmt: skip
+    "place",
+    [
+        (0, (13,), (1,)),
+        (12, (1,), (1,)),
+        (-1, (2,), (1,)),
+        (0, (2, 2), (10, 2)),
+        (0, (2,), (-1,)),
+        (0, (2,), (1, 1)),
+        (0, (2.0,), (1,)),
+    ],
+)
 def test_a_tensor_reaches_no_further_than_its_storage(place) -> None:
     flat = np.arange(12.0)
     with pytest.raises(ValueError, match="a tensor of sizes"):

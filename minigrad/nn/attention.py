@@ -4,8 +4,7 @@ import math
 from typing import Any
 
 from minigrad import creation
-from minigrad.nn import functional as F
-from minigrad.nn import init
+from minigrad.nn import functional as F, init
 from minigrad.nn.linear import NonDynamicallyQuantizableLinear
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter

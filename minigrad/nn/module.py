@@ -9,8 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from minigrad import autograd, backend, printing
-from minigrad import dtype as dtypes
+from minigrad import autograd, backend, dtype as dtypes, printing
 from minigrad.nn import hooks, state
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import HookHandle, Tensor

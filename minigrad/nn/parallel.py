@@ -32,9 +32,10 @@ class DistributedDataParallel(Module):
     """
 
     def __init__(
-        self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0, broadcast_buffers: bool = True,
-        process_group: Any = None, bucket_cap_mb: float | None = None, find_unused_parameters: bool = False,
-        check_reduction: bool = False, gradient_as_bucket_view: bool = False, static_graph: bool = False,
+        self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0,
+        broadcast_buffers: bool = True, process_group: Any = None, bucket_cap_mb: float | None = None,
+        find_unused_parameters: bool = False, check_reduction: bool = False, gradient_as_bucket_view: bool = False,
+        static_graph: bool = False,
     ):  # fmt: skip
         from minigrad.onemachine import distributed
 
@@ -42,7 +43,10 @@ class DistributedDataParallel(Module):
         distributed.get_world_size()
         _one_device(device_ids)
         if not any(p.requires_grad for p in module.parameters()):
-            raise RuntimeError("DistributedDataParallel is not needed when a module doesn't have any parameters that require a gradient.")
+            raise RuntimeError(
+                "DistributedDataParallel is not needed when a module doesn't have any parameters that require a "
+                "gradient."
+            )
         self.module, self.device_ids, self.output_device, self.dim = module, device_ids, output_device, dim
         self.require_backward_grad_sync = True
 
@@ -66,7 +70,12 @@ class _NoSync:
 
 
 def data_parallel(
-    module: Module, inputs: Any, device_ids: Any = None, output_device: Any = None, dim: int = 0, module_kwargs: Any = None
+    module: Module,
+    inputs: Any,
+    device_ids: Any = None,
+    output_device: Any = None,
+    dim: int = 0,
+    module_kwargs: Any = None,
 ) -> Any:
     """`module(*inputs, **module_kwargs)`; `inputs` is one tensor or a tuple of them. ValueError for several devices."""
     _one_device(device_ids)

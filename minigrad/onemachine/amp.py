@@ -1,7 +1,8 @@
 """`torch.amp`: mixed precision. `autocast` changes no arithmetic here; `GradScaler` scales as PyTorch's does.
 
-Autocast allows a program's products to be computed in 16 bits, which is faster on hardware that has such units. minigrad
-keeps the dtype of the tensors it is given, which autocast's contract permits: results are float32, and more exact.
+Autocast allows a program's products to be computed in 16 bits, which is faster on hardware that has such units.
+minigrad keeps the dtype of the tensors it is given, which autocast's contract permits: results are float32, and more
+exact.
 """
 
 import functools
@@ -77,8 +78,8 @@ class GradScaler:
     """
 
     def __init__(
-        self, device: str = "cuda", init_scale: float = 2.0**16, growth_factor: float = 2.0, backoff_factor: float = 0.5,
-        growth_interval: int = 2000, enabled: bool = True,
+        self, device: str = "cuda", init_scale: float = 2.0**16, growth_factor: float = 2.0,
+        backoff_factor: float = 0.5, growth_interval: int = 2000, enabled: bool = True,
     ):  # fmt: skip
         self._device = backend.device(device).type
         if enabled and self._device == "cuda" and not backend.is_cuda_available():
@@ -114,7 +115,7 @@ class GradScaler:
                 for p in group["params"]:
                     if p.grad is not None:
                         p.grad.mul_(1.0 / self._scale)
-                        bad = bad or not math.isfinite(p.grad.sum().item()) and not bool(p.grad.isfinite().all())
+                        bad = bad or (not math.isfinite(p.grad.sum().item()) and not bool(p.grad.isfinite().all()))
         self._unscaled[id(optimizer)] = bad
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -167,7 +168,9 @@ class GradScaler:
         if not self._enabled:
             return
         if not state_dict:
-            raise RuntimeError("The source state dict is empty, possibly because it was saved from a disabled GradScaler.")
+            raise RuntimeError(
+                "The source state dict is empty, possibly because it was saved from a disabled GradScaler."
+            )
         self._scale, self._growth_factor = state_dict["scale"], state_dict["growth_factor"]
         self._backoff_factor, self._growth_interval = state_dict["backoff_factor"], state_dict["growth_interval"]
         self._good_steps = state_dict["_growth_tracker"]

@@ -1,7 +1,7 @@
 """`torch.cuda`: NVIDIA GPUs, reached through CuPy.
 
-Without CuPy or a GPU: `is_available()` is False, counts and memory are 0, seeding and emptying the cache do nothing, and
-whatever needs the device raises RuntimeError with the way to get one.
+Without CuPy or a GPU: `is_available()` is False, counts and memory are 0, seeding and emptying the cache do nothing,
+and whatever needs the device raises RuntimeError with the way to get one.
 """
 
 from typing import Any

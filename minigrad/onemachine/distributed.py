@@ -1,6 +1,6 @@
 """`torch.distributed` for one process: rank 0 of a world of size 1, where every collective finds itself alone.
 
-A sum over one process is the tensor itself. Asking for more processes raises, rather than training on a part in silence.
+A sum over one process is the tensor itself. Asking for more processes raises, rather than training on a part.
 """
 
 import enum
@@ -64,7 +64,9 @@ def init_process_group(
     world_size = int(os.environ.get("WORLD_SIZE", 1)) if world_size < 0 else world_size
     rank = int(os.environ.get("RANK", 0)) if rank < 0 else rank
     if world_size != 1 or rank != 0:
-        raise RuntimeError(f"minigrad trains in one process: expected world_size=1 and rank=0, got {world_size} and {rank}")
+        raise RuntimeError(
+            f"minigrad trains in one process: expected world_size=1 and rank=0, got {world_size} and {rank}"
+        )
     _backend = backend or "gloo"
 
 

@@ -38,7 +38,9 @@ is_tracing = is_scripting
 
 def save(m: Any, f: Any) -> NoReturn:
     """NotImplementedError: there is no compiled program to save."""
-    raise NotImplementedError("minigrad compiles no programs: save the weights, minigrad.save(module.state_dict(), file)")
+    raise NotImplementedError(
+        "minigrad compiles no programs: save the weights, minigrad.save(module.state_dict(), file)"
+    )
 
 
 def load(f: Any, map_location: Any = None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""`torch.mps`: Apple's GPU, which minigrad does not use. Seeding it is allowed, as in PyTorch; waiting for it is not."""
+"""`torch.mps`: Apple's GPU, which minigrad does not use. As in PyTorch it may be seeded, and not waited for."""
 
 from typing import NoReturn
 

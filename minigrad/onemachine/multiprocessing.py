@@ -46,9 +46,14 @@ class Finished:
 
 
 def spawn(
-    fn: Callable, args: tuple = (), nprocs: int = 1, join: bool = True, daemon: bool = False, start_method: str = "spawn"
+    fn: Callable,
+    args: tuple = (),
+    nprocs: int = 1,
+    join: bool = True,
+    daemon: bool = False,
+    start_method: str = "spawn",
 ) -> Finished | None:
-    """Run `fn(0, *args)`, in this process. RuntimeError for `nprocs` above 1: the processes could not exchange gradients."""
+    """Run `fn(0, *args)`, in this process. RuntimeError for more: processes could not exchange gradients."""
     if nprocs > 1:
         raise RuntimeError(f"minigrad trains in one process, got nprocs={nprocs}; use nprocs=1 (and world_size=1)")
     if nprocs == 1:

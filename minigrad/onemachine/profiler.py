@@ -5,8 +5,8 @@
     print(prof.key_averages().table(sort_by="cpu_time_total", row_limit=10))
 
 While a profile records, `Op.__call__` and the vjp methods are replaced by timing ones; otherwise the plain ones run.
-An event is (name, start, end) in seconds of `time.perf_counter`; ops called inside other ops count for both, as "total",
-and for the inner one alone as "self".
+An event is (name, start, end) in seconds of `time.perf_counter`; ops called inside other ops count for both, as
+"total", and for the inner one alone as "self".
 """
 
 import enum
@@ -40,10 +40,14 @@ class ProfilerAction(enum.Enum):
     RECORD_AND_SAVE = 3
 
 
-def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0) -> Callable[[int], ProfilerAction]:
-    """The action of each step: after `skip_first` steps, cycles of `wait` + `warmup` + `active`, `repeat` times (0: always)."""
+def schedule(
+    *, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0
+) -> Callable[[int], ProfilerAction]:
+    """The action of each step: after `skip_first`, `repeat` cycles (0: for ever) of `wait` + `warmup` + `active`."""
     if min(wait, warmup, repeat, skip_first) < 0 or active < 1:
-        raise AssertionError(f"schedule: active must be 1 or more and the others not negative, got {active=} {wait=} {warmup=}")
+        raise AssertionError(
+            f"schedule: active must be 1 or more and the others not negative, got {active=} {wait=} {warmup=}"
+        )
     cycle = wait + warmup + active
 
     def action(step: int) -> ProfilerAction:
@@ -119,19 +123,26 @@ class profile:
     """Record the calls of ops inside a `with` block (or between `start()` and `stop()`), with the time each took.
 
     With a `schedule`, `step()` moves on and `on_trace_ready(profile)` is called after each cycle; without, once at the
-    end. NotImplementedError for `profile_memory`, `with_stack`, `with_flops` and `with_modules`, which are not recorded.
+    end. NotImplementedError for `profile_memory`, `with_stack`, `with_flops` and `with_modules`, which are not
+    recorded.
     """
 
     def __init__(
-        self, *, activities: Iterable[ProfilerActivity] | None = None, schedule: Callable[[int], ProfilerAction] | None = None,
-        on_trace_ready: Callable[["profile"], Any] | None = None, record_shapes: bool = False, profile_memory: bool = False,
-        with_stack: bool = False, with_flops: bool = False, with_modules: bool = False,
+        self, *, activities: Iterable[ProfilerActivity] | None = None,
+        schedule: Callable[[int], ProfilerAction] | None = None,
+        on_trace_ready: Callable[["profile"], Any] | None = None, record_shapes: bool = False,
+        profile_memory: bool = False, with_stack: bool = False, with_flops: bool = False, with_modules: bool = False,
     ):  # fmt: skip
         asked = {
-            "profile_memory": profile_memory, "with_stack": with_stack, "with_flops": with_flops, "with_modules": with_modules,
-        }  # fmt: skip
+            "profile_memory": profile_memory,
+            "with_stack": with_stack,
+            "with_flops": with_flops,
+            "with_modules": with_modules,
+        }
         if wrong := [name for name, wanted in asked.items() if wanted]:
-            raise NotImplementedError(f"minigrad's profile records calls, times and shapes: leave out {', '.join(wrong)}=True")
+            raise NotImplementedError(
+                f"minigrad's profile records calls, times and shapes: leave out {', '.join(wrong)}=True"
+            )
         if bad := [a for a in activities or () if not isinstance(a, ProfilerActivity)]:
             raise TypeError(f"activities are of ProfilerActivity, got {bad[0]!r}")
         self.schedule = schedule or (lambda step: ProfilerAction.RECORD)
@@ -161,7 +172,10 @@ class profile:
         """The next step of the program begins."""
         self.step_num += 1
         after, before = self.schedule(self.step_num), self.action
-        if before is ProfilerAction.RECORD_AND_SAVE and after in (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE):
+        if before is ProfilerAction.RECORD_AND_SAVE and after in (
+            ProfilerAction.RECORD,
+            ProfilerAction.RECORD_AND_SAVE,
+        ):
             self._move_to(ProfilerAction.NONE)
         self._move_to(after)
 
@@ -194,8 +208,8 @@ class profile:
     def export_chrome_trace(self, path: str) -> None:
         """Write the calls as JSON that chrome://tracing and ui.perfetto.dev show."""
         calls = [
-            {"ph": "X", "name": e.name, "ts": e.start * 1e6, "dur": (e.end - e.start) * 1e6, "pid": os.getpid(), "tid": 0,
-             "args": {"Input Dims": e.shapes} if self.record_shapes else {}}
+            {"ph": "X", "name": e.name, "ts": e.start * 1e6, "dur": (e.end - e.start) * 1e6,
+             "pid": os.getpid(), "tid": 0, "args": {"Input Dims": e.shapes} if self.record_shapes else {}}
             for e in self._done
         ]  # fmt: skip
         with open(path, "w", encoding="utf-8") as file:
@@ -234,7 +248,7 @@ def _timed_vjp(vjp: Callable) -> Callable:
 
 @dataclass
 class Average:
-    """The calls under one key: how many, their total time and the part of it not spent in calls inside, in microseconds."""
+    """The calls under one key: how many, their total time and the part of it outside inner calls, in microseconds."""
 
     key: str
     count: int
@@ -256,7 +270,9 @@ class Averages(list):
         for (name, shapes), calls in groups.items():
             total = sum(e.end - e.start for e in calls) * 1e6
             inside = sum(e.inside for e in calls) * 1e6
-            self.append(Average(name if shapes is None else f"{name} {list(shapes)}", len(calls), total, total - inside))
+            self.append(
+                Average(name if shapes is None else f"{name} {list(shapes)}", len(calls), total, total - inside)
+            )
 
     def total_average(self) -> Average:
         """All keys together; the total is the time outside any other call."""
@@ -271,7 +287,10 @@ class Averages(list):
         rows = sorted(self, key=lambda a: -getattr(a, sort_by)) if sort_by else list(self)
         own = self.total_average().self_cpu_time_total
         width = max([len(a.key) for a in rows[:row_limit]] + [4])
-        lines = [f"{'Name':>{width}}  {'Self CPU':>12}  {'Self CPU %':>10}  {'CPU total':>12}  {'CPU time avg':>12}  {'# of Calls':>10}"]
+        lines = [
+            f"{'Name':>{width}}  {'Self CPU':>12}  {'Self CPU %':>10}  {'CPU total':>12}  {'CPU time avg':>12}  "
+            f"{'# of Calls':>10}"
+        ]
         for a in rows[:row_limit]:
             share = a.self_cpu_time_total / own if own else 0.0
             lines.append(

@@ -4,7 +4,6 @@ minigrad computes float32 products in float32 and its CPU kernels add in one fix
 so the switches remember what they were set to, for those who ask, and change nothing.
 """
 
-import os
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -46,30 +45,6 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
     return _state["deterministic"] and _state["warn_only"]
 
 
-def get_num_threads() -> int:
-    """The threads that one kernel may use."""
-    try:
-        import numba
-    except ImportError:
-        return os.cpu_count() or 1
-    return numba.get_num_threads()
-
-
-def set_num_threads(threads: int) -> None:
-    """Let kernels use so many threads, at most as many as there were at the start. NumPy's own products do not heed it:
-    for these set OPENBLAS_NUM_THREADS (or MKL_NUM_THREADS) before Python starts.
-    """
-    if not isinstance(threads, int) or isinstance(threads, bool):
-        raise TypeError(f"set_num_threads takes an int, got {threads!r}")
-    if threads < 1:
-        raise RuntimeError(f"set_num_threads expects a positive integer, got {threads}")
-    try:
-        import numba
-    except ImportError:
-        return
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-
-
 def compile(
     model: Callable | None = None,
     *,
@@ -86,7 +61,9 @@ def compile(
     Raises TypeError for what cannot be called and for a `backend` that is a function: it would have to be run.
     """
     if not isinstance(backend, str):
-        raise TypeError(f"compile: backend must be a name, got {backend!r}; minigrad runs models op by op and calls no backend")
+        raise TypeError(
+            f"compile: backend must be a name, got {backend!r}; minigrad runs models op by op and calls no backend"
+        )
     if mode is not None and options is not None:
         raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
     if model is None:

@@ -8,10 +8,10 @@ from typing import Any
 from minigrad.backend import kernels_of
 from minigrad.dtype import is_floating, of
 from minigrad.op import fused, op
-from minigrad.tensor import numel
 from minigrad.ops import reduce
 from minigrad.ops.elementwise import add, exp, mul, ne, rsqrt, where
 from minigrad.ops.linalg import matmul
+from minigrad.tensor import numel
 
 # ---------------------------------------------------------------- softmax and its logarithm
 

@@ -32,7 +32,7 @@ def time_steps(sizes: tuple[int, ...], reverse: bool) -> list[tuple[int, int]]:
 
 
 def run_cells(cell: Callable, gates: Any, states: list, sizes: tuple[int, ...], reverse: bool) -> Any:
-    """cell(gates of a step, *states) -> new states, over all steps; states that a step leaves alone stay as they are."""
+    """cell(gates of a step, *states) -> new states, over all steps; states that a step leaves alone stay."""
     outputs = {}
     for start, n in time_steps(sizes, reverse):
         fresh = cell(gates[start : start + n], *[state[:n] for state in states])

@@ -221,7 +221,9 @@ def _pair(name: str, values: Any, indices: Any) -> Any:
     return _PAIRS[name](values, indices)
 
 
-_PAIRS = {name: namedtuple(name, ("values", "indices")) for name in ("max", "min", "topk", "sort", "median", "mode")}
+_PAIRS: dict[str, Any] = {
+    name: namedtuple(name, ("values", "indices")) for name in ("max", "min", "topk", "sort", "median")
+}
 
 
 def _gathered(x: Tensor, order: Tensor, dim: int, keepdims: bool = True) -> Tensor:
@@ -353,4 +355,3 @@ def two_norm_vjp(dy, x, y, axis):
     kept = keep_axes(x.shape, axis)
     zero = eq(y.reshape(kept), 0)
     return where(zero, 0.0, dy.reshape(kept) / where(zero, 1.0, y.reshape(kept))) * x
-

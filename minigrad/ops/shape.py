@@ -326,5 +326,3 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     if indexing == "xy" and len(grids) > 1:
         grids = [g.swapaxes(0, 1) for g in grids]
     return tuple(grids)
-
-

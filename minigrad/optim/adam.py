@@ -7,6 +7,7 @@ from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
     advance,
     check_at_least_zero,
+    check_betas,
     fitting,
     number,
     refuse_differentiable,
@@ -64,11 +65,7 @@ class Adam(Optimizer):
     def check(self, options: dict[str, Any]) -> None:
         refuse_differentiable(options)
         check_at_least_zero(options, lr="learning rate", eps="epsilon value", weight_decay="weight_decay value")
-        if len(options["betas"]) != 2:
-            raise ValueError(f"betas must be two numbers, got {options['betas']!r}")
-        for i, beta in enumerate(options["betas"]):
-            if not 0 <= number(beta) < 1:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+        check_betas(options)
 
     def step(self, closure: Closure | None = None) -> Any:
         """Update every parameter that has a gradient; returns what `closure` returns."""

@@ -15,6 +15,7 @@ from minigrad import autograd
 from minigrad.optim.update import required
 from minigrad.tensor import HookHandle, Tensor, from_raw
 
+SCALARS = ("step", "mu_product", "mu", "eta")  # pieces of state that are one number of a parameter, whatever its shape
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 Closure = Callable[[], Any]
 
@@ -247,7 +248,9 @@ def _check_parameter(tensor: Any) -> None:
         raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(tensor).__name__}")
     if not (tensor.is_leaf or tensor.retains_grad):
         raise ValueError("can't optimize a non-leaf Tensor: optimize the leaf it was computed from, or detach() it")
-    if not getattr(tensor.data.array.flags, "writeable", True):  # .data: what a lazy layer has no shape for yet is empty
+    if not getattr(
+        tensor.data.array.flags, "writeable", True
+    ):  # .data: what a lazy layer has no shape for yet is empty
         raise ValueError(
             "can't optimize a Tensor on read-only memory (it wraps a read-only NumPy array): clone() it first"
         )
@@ -261,7 +264,7 @@ def _fitted(value: Any, parameter: Tensor, name: str = "") -> Any:
         return type(value)(_fitted(item, parameter) for item in value)
     if not isinstance(value, Tensor):
         return value
-    if name == "step":  # a count, kept on the host; float16 could not count past 2048
+    if name in SCALARS:  # kept on the host in float32; float16 could not count past 2048
         return value.detach().to("cpu", copy=True)
     dtype = parameter.dtype if parameter.dtype.is_floating_point else value.dtype
     return value.detach().to(device=parameter.device, dtype=dtype, copy=True)

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from minigrad import creation
-from minigrad import dtype as dtypes
+from minigrad import creation, dtype as dtypes
 from minigrad.backend import array_module
 from minigrad.tensor import Tensor, from_raw
 
@@ -86,6 +85,15 @@ def check_at_least_zero(options: dict[str, Any], **titles: str) -> None:
             raise TypeError(f"{name} must be a number, got {type(value).__name__}: {value!r}") from None
         if not valid:
             raise ValueError(f"Invalid {title}: {value}")
+
+
+def check_betas(options: dict[str, Any]) -> None:
+    """ValueError unless both betas are in [0, 1)."""
+    if len(options["betas"]) != 2:
+        raise ValueError(f"betas must be two numbers, got {options['betas']!r}")
+    for i, beta in enumerate(options["betas"]):
+        if not 0 <= number(beta) < 1:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
 
 
 def refuse_differentiable(options: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """`torchvision.datasets`: image datasets of (image, label), each through its transform."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,12 +25,17 @@ class VisionDataset(Dataset[tuple[Any, Any]]):
     ) -> None:
         for given, name in ((transform, "transform"), (target_transform, "target_transform")):
             if given is not None and not callable(given):
-                raise TypeError(f"{type(self).__name__}: {name} is a function of one sample, got {type(given).__name__}")
-        self.root = None if root is None else Path(root).expanduser()
+                raise TypeError(
+                    f"{type(self).__name__}: {name} is a function of one sample, got {type(given).__name__}"
+                )
+        self.root = None if root is None else os.path.expanduser(root)
         self.transform, self.target_transform = transform, target_transform
 
     def sample(self, index: int) -> tuple[Any, Any]:
         raise NotImplementedError(f"{type(self).__name__} must write sample(index), or __getitem__")
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} must write __len__()")
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         image, label = self.sample(int(index))
@@ -63,7 +69,8 @@ class MNIST(VisionDataset):
 
     reader: ClassVar[type[readers.MNIST]] = readers.MNIST
     classes: ClassVar[list[str]] = [
-        "0 - zero", "1 - one", "2 - two", "3 - three", "4 - four", "5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine",
+        "0 - zero", "1 - one", "2 - two", "3 - three", "4 - four",
+        "5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine",
     ]  # fmt: skip
 
     def __init__(
@@ -82,7 +89,7 @@ class MNIST(VisionDataset):
         self.data, self.targets = from_raw(images), from_raw(labels)
 
     def _read(self, name: str, download: bool) -> np.ndarray:
-        folders = [] if self.root is None else [self.root / type(self).__name__ / "raw", self.root]
+        folders = [] if self.root is None else [Path(self.root, type(self).__name__, "raw"), Path(self.root)]
         for folder in folders:
             for candidate in (folder / name, folder / name.removesuffix(".gz")):
                 if candidate.is_file():
@@ -131,7 +138,7 @@ class CIFAR10(VisionDataset):
     ) -> None:  # fmt: skip
         super().__init__(root, transform, target_transform)
         self.train = train
-        self.data, labels = cifar.read(self.root or cache_dir(), train, download)
+        self.data, labels = cifar.read(Path(self.root or cache_dir()), train, download)
         self.targets: list[int] = labels.tolist()
 
     @property
@@ -171,5 +178,3 @@ class FakeData(VisionDataset):
 
     def __len__(self) -> int:
         return self.size
-
-

@@ -32,7 +32,7 @@ def get_dimensions(image: Any) -> list[int]:
 
 
 def to_tensor(pic: Any) -> Tensor:
-    """(height, width[, channels]) to (channels, height, width); bytes 0..255 become floats 0..1, others keep their values.
+    """(height, width[, channels]) to (channels, height, width); bytes 0..255 become floats 0..1, others stay.
 
     Raises TypeError for what is no array or Pillow image, ValueError for an array without two or three axes.
     """
@@ -62,7 +62,7 @@ def pil_to_tensor(pic: Any) -> Tensor:
 
 
 def to_pil_image(pic: Any, mode: str | None = None) -> Any:
-    """A tensor (channels, height, width) or array (height, width, channels) as a Pillow image; floats count from 0 to 1.
+    """A tensor (channels, height, width) or array (height, width, channels) as a Pillow image; floats are 0 to 1.
 
     1, 3 or 4 channels. Raises ImportError without Pillow, TypeError and ValueError for what is no image.
     """
@@ -95,7 +95,9 @@ def normalize(tensor: Tensor, mean: Any, std: Any, inplace: bool = False) -> Ten
     if not tensor.is_floating_point():
         raise TypeError(f"Input tensor should be a float tensor. Got {tensor.dtype}.")
     if tensor.ndim < 3:
-        raise ValueError(f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.shape}")
+        raise ValueError(
+            f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.shape}"
+        )
     mean, std = (creation.as_tensor(x, dtype=tensor.dtype, device=tensor.device) for x in (mean, std))
     if (std == 0).any():
         raise ValueError(f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero.")
@@ -170,7 +172,7 @@ def center_crop(img: Any, output_size: Any) -> Any:
 
 
 def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -> Any:
-    """The image with a border: one width for all sides, (left and right, top and bottom), or (left, top, right, bottom).
+    """The image with a border: one width, (left and right, top and bottom), or (left, top, right, bottom).
 
     `padding_mode`: "constant" (of `fill`), "edge", "reflect" or "symmetric".
     """

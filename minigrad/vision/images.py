@@ -34,7 +34,9 @@ def check(image: Any) -> None:
     """TypeError for what is no image."""
     if isinstance(image, Tensor):
         if image.ndim < 2:
-            raise TypeError(f"an image tensor has the axes (..., channels, height, width), got shape {tuple(image.shape)}")
+            raise TypeError(
+                f"an image tensor has the axes (..., channels, height, width), got shape {tuple(image.shape)}"
+            )
     elif isinstance(image, np.ndarray):
         if image.ndim not in (2, 3):
             raise ValueError(f"an image array is (height, width) or (height, width, channels), got shape {image.shape}")

@@ -1,8 +1,9 @@
 """Resizing arrays: nearest, and bilinear or bicubic with the filter widened when shrinking (antialiasing).
 
-Output sample i lies at c = (i + 1/2) * scale of the input, scale = input size / output size, and is the weighted mean of
-the inputs around it: w_j = f((j + 1/2 - c) / max(scale, 1)), with f the triangle 1 - |t| or Keys' cubic with a = -1/2.
-(R. Keys, "Cubic convolution interpolation for digital image processing", 1981.) It is done along one axis, then the other.
+Output sample i lies at c = (i + 1/2) * scale of the input, scale = input size / output size, and is the weighted mean
+of the inputs around it: w_j = f((j + 1/2 - c) / max(scale, 1)), with f the triangle 1 - |t| or Keys' cubic with
+a = -1/2. (R. Keys, "Cubic convolution interpolation for digital image processing", 1981.) It is done along one axis,
+then the other.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,10 @@ def _cubic(t: np.ndarray) -> np.ndarray:
     return np.where(t < 1, near, np.where(t < 2, far, 0.0))
 
 
-_FILTERS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {"bilinear": (_triangle, 1.0), "bicubic": (_cubic, 2.0)}
+_FILTERS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
+    "bilinear": (_triangle, 1.0),
+    "bicubic": (_cubic, 2.0),
+}
 
 
 def weights(size: int, target: int, mode: str, antialias: bool) -> np.ndarray:
@@ -39,7 +43,7 @@ def weights(size: int, target: int, mode: str, antialias: bool) -> np.ndarray:
 
 
 def resize(array: np.ndarray, axis: int, size: tuple[int, int], mode: str, antialias: bool = True) -> np.ndarray:
-    """The array with the axes `axis` and `axis + 1` brought to `size`; integers are rounded and clipped to their range."""
+    """The array with the axes `axis` and `axis + 1` brought to `size`; integers are rounded and clipped."""
     if mode == "nearest":
         for k in range(2):
             n = array.shape[axis + k]

@@ -13,8 +13,8 @@ from minigrad.vision import functional
 from minigrad.vision.functional import InterpolationMode, _pair
 
 __all__ = [
-    "CenterCrop", "Compose", "Grayscale", "InterpolationMode", "Lambda", "Normalize", "PILToTensor", "Pad", "RandomCrop",
-    "RandomHorizontalFlip", "RandomVerticalFlip", "Resize", "ToPILImage", "ToTensor", "functional",
+    "CenterCrop", "Compose", "Grayscale", "InterpolationMode", "Lambda", "Normalize", "PILToTensor", "Pad",
+    "RandomCrop", "RandomHorizontalFlip", "RandomVerticalFlip", "Resize", "ToPILImage", "ToTensor", "functional",
 ]  # fmt: skip
 
 
@@ -189,6 +189,8 @@ class RandomCrop(Module):
 
 class RandomHorizontalFlip(Module):
     """Left and right exchanged with probability `p`."""
+
+    p: float
 
     def __init__(self, p: float = 0.5):
         super().__init__()

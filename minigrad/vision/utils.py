@@ -15,10 +15,10 @@ from minigrad.vision.images import pillow
 
 @autograd.no_grad()
 def make_grid(
-    tensor: Any, nrow: int = 8, padding: int = 2, normalize: bool = False, value_range: tuple[float, float] | None = None,
-    scale_each: bool = False, pad_value: float = 0.0,
+    tensor: Any, nrow: int = 8, padding: int = 2, normalize: bool = False,
+    value_range: tuple[float, float] | None = None, scale_each: bool = False, pad_value: float = 0.0,
 ) -> Tensor:  # fmt: skip
-    """The images of a batch (B, C, H, W), or a list of (C, H, W), side by side, `nrow` in a row: one tensor (C, H', W').
+    """The images of a batch (B, C, H, W), or a list of (C, H, W), `nrow` side by side: one tensor (C, H', W').
 
     Grey images come out in three equal channels. `normalize` brings the values from `value_range` (default: their
     minimum and maximum, of all images or with `scale_each` of each) to [0, 1]. TypeError for what is no tensor.
@@ -43,7 +43,10 @@ def make_grid(
     rows = math.ceil(count / columns)
     height, width = height + padding, width + padding
     grid = creation.full(
-        (channels, height * rows + padding, width * columns + padding), float(pad_value), dtype=tensor.dtype, device=tensor.device
+        (channels, height * rows + padding, width * columns + padding),
+        float(pad_value),
+        dtype=tensor.dtype,
+        device=tensor.device,
     )
     for k in range(count):
         top, left = k // columns * height + padding, k % columns * width + padding

@@ -16,6 +16,7 @@ import pytest
 
 import minigrad
 from minigrad.kernels import cpu
+from minigrad.kernels.common_conv import Grid
 
 ROOT = Path(minigrad.__file__).parents[1]
 
@@ -41,7 +42,25 @@ def results():
         cpu.adam_update([state[0]], [bias], [state[1]], [state[2]], [state[3]], amsgrad=amsgrad, **scalars)
     q, k, v, dout = (normal(2, 3, 45, 21) for _ in range(4))
     out, out_lse = cpu.attention_fwd(q, k, v, 0.3, True)
+    h, c, weight_hh, sizes = normal(5, 19), normal(5, 19), normal(76, 19), (5, 3, 3)
+    lstm, gru = (
+        cpu.lstm_fwd(x[:11, :76], h, c, weight_hh, sizes, True),
+        cpu.gru_fwd(x[:11, :57], h, weight_hh[:57], None, sizes, False),
+    )
+    image, kernel, place = normal(2, 6, 9, 11), normal(18, 3, 3, 2), ((2, 1), ((1, 1), (1, 0)), (1, 1), 2)
+    conv = cpu.conv2d(image, kernel, bias[:18], *place)
+    square = Grid((2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1), (9, 11), (4, 5))
+    wide = Grid((3, 2), (2, 3), ((1, 1), (1, 1)), (1, 2), (9, 11), (5, 4))
+    pools = [cpu.max_pool2d_fwd(image, grid) for grid in (square, wide)]
+    lines = image.reshape(2, 6, 99)
+    middle, variance = cpu.channel_statistics(lines)
+    batch = cpu.batch_norm_fwd(lines, weight[:6], bias[:6], middle, variance, 1e-5)
     return {
+        "conv2d": (conv, cpu.conv2d_input(conv, kernel, None, (9, 11), *place)),
+        "conv2d_weight": (cpu.conv2d_weight(image, conv, (3, 2), *place),),
+        "max_pool2d": (*pools[0], *pools[1], cpu.max_pool2d_bwd(*pools[1], wide)),
+        "batch_norm": (middle, variance, *batch),
+        "batch_norm_bwd": cpu.batch_norm_bwd(lines * lines, lines, weight[:6], middle, batch[1], (True, True, True)),
         "layer_norm": (y, mean, rstd, *cpu.layer_norm_bwd(dy, x, weight, mean, rstd, (True, True, True))),
         "rms_norm": (rms, rms_rstd, *cpu.rms_norm_bwd(dy, x, weight, rms_rstd, (True, True))),
         "cross_entropy": (loss, lse, cpu.cross_entropy_bwd(loss, x, target, lse, -100, 0.1)),
@@ -51,6 +70,8 @@ def results():
         "add_rows": (table,),
         "adam_update": tuple(state),
         "sum_of_squares": (np.array(cpu.sum_of_squares([x, y])),),
+        "lstm": (*lstm, *cpu.lstm_bwd(normal(21, 19), weight_hh, *lstm[1:], sizes, True)),
+        "gru": (*gru[:4], *cpu.gru_bwd(normal(16, 19), weight_hh[:57], *gru[1:], sizes, False)[:3]),
         "attention": (out, out_lse, *cpu.attention_bwd(dout, q, k, v, out, out_lse, 0.3, True)),
     }
 
@@ -87,7 +108,7 @@ def in_a_new_process(cache_folder):
 
 def test_the_same_bits_freshly_compiled_and_loaded(tmp_path):
     compiled, loaded = in_a_new_process(tmp_path), in_a_new_process(tmp_path)
-    assert len(compiled["stats"]) == 19
+    assert len(compiled["stats"]) == 32
     assert all(tuple(stats) == (0, 1) for stats in compiled["stats"].values()), compiled["stats"]
     assert all(tuple(stats) == (1, 0) for stats in loaded["stats"].values()), loaded["stats"]
     assert loaded["digests"] == compiled["digests"]

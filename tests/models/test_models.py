@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from models.gpt import GPT, GPTConfig
-from models.mlp import MLP
 
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
+from models.gpt import GPT, GPTConfig
+from models.mlp import MLP
 
 
 def tiny_gpt(**changes) -> GPT:

@@ -124,8 +124,9 @@ def test_mps_is_not_used() -> None:
 
 def test_backend_switches_keep_what_they_are_given(monkeypatch) -> None:
     for owner, name, start in [
-        (backends.cudnn, "benchmark", False), (backends.cudnn, "deterministic", False), (backends.cudnn, "allow_tf32", True),
-        (backends.cudnn, "enabled", True), (backends.cuda.matmul, "allow_tf32", False), (backends.mkldnn, "enabled", True),
+        (backends.cudnn, "benchmark", False), (backends.cudnn, "deterministic", False),
+        (backends.cudnn, "allow_tf32", True), (backends.cudnn, "enabled", True),
+        (backends.cuda.matmul, "allow_tf32", False), (backends.mkldnn, "enabled", True),
     ]:  # fmt: skip
         assert getattr(owner, name) is start
         monkeypatch.setattr(owner, name, not start)
@@ -139,7 +140,9 @@ def test_backend_switches_keep_what_they_are_given(monkeypatch) -> None:
 
 
 def test_backend_switches_refuse_names_they_lack() -> None:
-    with pytest.raises(AttributeError, match=r"no switch `backends.cudnn.fast`; it has allow_tf32, benchmark, .*deterministic"):
+    with pytest.raises(
+        AttributeError, match=r"no switch `backends.cudnn.fast`; it has allow_tf32, benchmark, .*deterministic"
+    ):
         backends.cudnn.fast = True
     with pytest.raises(AttributeError, match="minigrad has no `backends.cuda.fast`"):
         backends.cuda.fast  # noqa: B018

@@ -50,7 +50,13 @@ def test_a_world_of_one(group) -> None:
 
 
 def test_without_a_group(monkeypatch) -> None:
-    for call in (dist.get_rank, dist.get_world_size, dist.get_backend, dist.barrier, lambda: dist.all_reduce(mg.ones(1))):
+    for call in (
+        dist.get_rank,
+        dist.get_world_size,
+        dist.get_backend,
+        dist.barrier,
+        lambda: dist.all_reduce(mg.ones(1)),
+    ):
         with pytest.raises(ValueError, match="Default process group has not been initialized"):
             call()
     with pytest.raises(AssertionError, match="Process group cannot be None"):

@@ -51,7 +51,40 @@ OPTIMIZERS: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.02, "weight_decay": 0.1, "amsgrad": True, "betas": (0.5, 0.6)},
         {"lr": 0.02, "maximize": True},
     ],
+    "Adadelta": [
+        {},
+        {"lr": 0.5, "rho": 0.7, "eps": 1e-3, "weight_decay": 0.1},
+        {"lr": 0.5, "maximize": True},
+    ],
+    "Adamax": [
+        {},
+        {"lr": 0.05, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1},
+        {"lr": 0.02, "maximize": True},
+    ],
+    "NAdam": [
+        {},
+        {"lr": 0.05, "betas": (0.8, 0.9), "eps": 1e-3, "momentum_decay": 0.1},
+        {"lr": 0.02, "weight_decay": 0.1},
+        {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True},
+    ],
+    "RAdam": [
+        {},
+        {"lr": 0.05, "betas": (0.8, 0.9), "eps": 1e-3},
+        {"lr": 0.02, "weight_decay": 0.1},
+        {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True},
+    ],
+    "Rprop": [
+        {},
+        {"lr": 0.1, "etas": (0.4, 1.5), "step_sizes": (0.02, 0.2)},
+        {"lr": 0.02, "maximize": True},
+    ],
+    "ASGD": [
+        {},
+        {"lr": 0.1, "lambd": 0.05, "alpha": 0.6, "t0": 3, "weight_decay": 0.1},
+        {"lr": 0.02, "maximize": True},
+    ],
 }
+SCALARS = ("step", "mu_product", "mu", "eta")  # state that is one float32, whatever the parameter
 
 
 def optimizer_of(optim: Any, kind: str, options: dict[str, Any], parameters: list) -> Any:
@@ -137,6 +170,10 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     "chained": lambda s, o: s.ChainedScheduler(
         [s.ConstantLR(o, 0.1, 4), s.ExponentialLR(o, 0.9), s.CosineAnnealingLR(o, 40)]
     ),
+    "cyclic": lambda s, o: s.CyclicLR(o, 0.01, [0.1, 0.2], step_size_up=5),
+    "cyclic, halved": lambda s, o: s.CyclicLR(o, [0.01, 0.02], 0.1, 3, 4, mode="triangular2", cycle_momentum=False),
+    "cyclic, falling": lambda s, o: s.CyclicLR(o, 0.01, 0.1, 4, mode="exp_range", gamma=0.9, base_momentum=0.7),
+    "cyclic by function": lambda s, o: s.CyclicLR(o, 0.01, 0.1, 4, scale_fn=Inverse(0.5), scale_mode="iterations"),
     "plateau": lambda s, o: s.ReduceLROnPlateau(o, patience=2),
     "plateau up": lambda s, o: s.ReduceLROnPlateau(o, "max", factor=0.5, patience=1, cooldown=2, min_lr=[0.02, 0.001]),
     "plateau absolute": lambda s, o: s.ReduceLROnPlateau(o, patience=0, threshold=0.05, threshold_mode="abs", eps=1e-3),
@@ -177,10 +214,11 @@ CHANGED_BY_HAND = (
     "cosine",
     "chained",
 )  # the rate is set to 0.04 at epoch 3 by the program
-SHOWN = ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW")
+SHOWN = ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "Adadelta", "Adamax", "NAdam", "RAdam", "Rprop", "ASGD")
+SIGNED = (*SHOWN, "Muon", "LBFGS")
 SCHEDULE_NAMES = (
     "LambdaLR", "MultiplicativeLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR",
-    "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "OneCycleLR", "SequentialLR", "ChainedScheduler",
+    "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SequentialLR", "ChainedScheduler",
     "ReduceLROnPlateau",
 )  # fmt: skip
 METHODS = ("zero_grad", "state_dict", "load_state_dict", "add_param_group", "step")

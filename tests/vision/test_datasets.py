@@ -31,7 +31,9 @@ def test_mnist_in_torchvisions_folders(tmp_path, kind, zipped) -> None:
     folder = tmp_path / kind.__name__ / "raw"
     folder.mkdir(parents=True)
     for name, array in (("t10k-images-idx3-ubyte", images), ("t10k-labels-idx1-ubyte", labels)):
-        (folder / f"{name}.gz" if zipped else folder / name).write_bytes(gzip.compress(idx(array)) if zipped else idx(array))
+        (folder / f"{name}.gz" if zipped else folder / name).write_bytes(
+            gzip.compress(idx(array)) if zipped else idx(array)
+        )
     data = kind(root=tmp_path, train=False)
     assert len(data) == 5 and data.data.shape == (5, 28, 28) and data.targets.tolist() == [3, 1, 4, 1, 5]
     image, label = data[2]
@@ -72,7 +74,9 @@ def batches(kind: str) -> dict[str, bytes]:
     for i, name in enumerate(names):
         pixels, labels = IMAGES[2 * i : 2 * i + 2].reshape(2, 3072), LABELS[2 * i : 2 * i + 2]
         if kind == "cifar-10-batches-bin":
-            found[f"{kind}/{name}.bin"] = b"".join(bytes([y]) + x.tobytes() for x, y in zip(pixels, labels, strict=True))
+            found[f"{kind}/{name}.bin"] = b"".join(
+                bytes([y]) + x.tobytes() for x, y in zip(pixels, labels, strict=True)
+            )
         else:
             batch = {b"data": pixels, b"labels": labels, b"batch_label": b"batch", b"filenames": [b"a.png", b"b.png"]}
             found[f"{kind}/{name}"] = pickle.dumps(batch, 2)

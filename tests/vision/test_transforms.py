@@ -1,4 +1,4 @@
-"""Transforms: values worked out by hand, the same for Pillow images, arrays and tensors; draws in torchvision's order."""
+"""Transforms: values worked out by hand, the same for Pillow images, arrays and tensors; the order of draws."""
 
 import numpy as np
 import pytest

@@ -22,7 +22,18 @@ import numpy as np
 from minigrad.kernels import optim_reference
 
 FUSED_OPS = frozenset(
-    {"layer_norm", "rms_norm", "cross_entropy", "attention", "scaled_dot_product_attention", "rnn", "lstm", "gru"}
+    {
+        "attention",
+        "batch_norm",
+        "cross_entropy",
+        "gru",
+        "layer_norm",
+        "lstm",
+        "max_pool2d",
+        "rms_norm",
+        "rnn",
+        "scaled_dot_product_attention",
+    }
 )
 
 _FLOAT32 = np.dtype(np.float32)
@@ -56,7 +67,7 @@ def compiled() -> Any:
     if os.environ.get("MINIGRAD_NUMBA", "1").lower() in ("0", "false", "no", "off"):
         return None
     try:
-        from minigrad.kernels.cpu import activations, attention, optim, recurrent, rows, scatter
+        from minigrad.kernels.cpu import activations, attention, channels, conv, optim, pool, recurrent, rows, scatter
     except ModuleNotFoundError as error:
         if error.name != "numba":
             raise
@@ -70,7 +81,15 @@ def compiled() -> Any:
         )
         return None
     return SimpleNamespace(
-        activations=activations, attention=attention, optim=optim, recurrent=recurrent, rows=rows, scatter=scatter
+        activations=activations,
+        attention=attention,
+        channels=channels,
+        conv=conv,
+        optim=optim,
+        pool=pool,
+        recurrent=recurrent,
+        rows=rows,
+        scatter=scatter,
     )
 
 
@@ -98,6 +117,14 @@ def supports(op_name: str, arrays: Iterable[Any]) -> bool:
 def _takes(x: Any, dim: int = -1) -> bool:
     """Whether a compiled primitive takes x along that axis: float32 and the last one."""
     return x.dtype == _FLOAT32 and x.ndim > 0 and (dim == -1 or dim == x.ndim - 1) and compiled() is not None
+
+
+def _all_take(*arrays: Any) -> bool:
+    """Whether compiled primitives take these arrays: float32, or None."""
+    for array in arrays:
+        if array is not None and array.dtype != _FLOAT32:
+            return False
+    return compiled() is not None
 
 
 # ---------------------------------------------------------------- primitives, named and called as common's
@@ -141,6 +168,29 @@ def add_rows(buffer: Any, ids: Any, rows: Any) -> None:
         compiled().scatter.add_rows(buffer, ids, rows)
     else:
         _common().add_rows(buffer, ids, rows)
+
+
+def conv2d(x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    where = compiled().conv if _all_take(x, weight, bias) else _common()
+    return where.conv2d(x, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d_input(
+    dy: Any, weight: Any, bias: Any, size: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    where = compiled().conv if _all_take(dy, weight, bias) else _common()
+    return where.conv2d_input(dy, weight, bias, size, stride, padding, dilation, groups)
+
+
+def conv2d_weight(x: Any, dy: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    where = compiled().conv if _all_take(x, dy) else _common()
+    return where.conv2d_weight(x, dy, kernel, stride, padding, dilation, groups)
+
+
+def channel_statistics(x: Any) -> tuple[Any, Any]:
+    if x.dtype == _FLOAT32 and compiled() is not None:
+        return compiled().channels.channel_statistics(x)
+    return _common().channel_statistics(x)
 
 
 def sum_of_squares(arrays: Sequence[Any]) -> float:
@@ -272,3 +322,23 @@ def gru_bwd(
 ) -> tuple[Any, Any, Any, Any]:
     """(dgates, dh0, dweight, dbias)."""
     return compiled().recurrent.gru_bwd(dy, weight, act, own_n, before, biased, sizes, reverse)
+
+
+def max_pool2d_fwd(x: Any, grid: Any) -> tuple[Any, Any]:
+    """(y, taps): the largest entry of each window of x (..., H, W), and its place in the window, i kw + j."""
+    return compiled().pool.max_pool2d_fwd(x, grid)
+
+
+def max_pool2d_bwd(dy: Any, taps: Any, grid: Any) -> Any:
+    """dx (..., H, W): each gradient at the entry that was chosen, what meets added up."""
+    return compiled().pool.max_pool2d_bwd(dy, taps, grid)
+
+
+def batch_norm_fwd(x: Any, weight: Any, bias: Any, mean: Any, variance: Any, eps: float) -> tuple[Any, Any]:
+    """(y, rstd) for x (N, C, L): y = (x - mean) rstd weight + bias with rstd = 1 / sqrt(variance + eps), by channel."""
+    return compiled().channels.batch_norm_fwd(x, weight, bias, mean, variance, eps)
+
+
+def batch_norm_bwd(dy: Any, x: Any, weight: Any, mean: Any, rstd: Any, needs: Sequence[bool]) -> tuple[Any, Any, Any]:
+    """(dx, dweight, dbias): layer norm's formulas, with the means over N and L in place of the last axis."""
+    return compiled().channels.batch_norm_bwd(dy, x, weight, mean, rstd, needs)

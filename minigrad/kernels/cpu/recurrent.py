@@ -111,7 +111,15 @@ def _lstm_step_back(dgates, act, c_before, tanh_c, dy, dh, dc, start, n):
     width = dh.shape[1]
     for row in range(n):
         to = start + row
-        d, own, old_c, bent, dout, dstate, dcell = dgates[to], act[to], c_before[to], tanh_c[to], dy[to], dh[row], dc[row]
+        d, own, old_c, bent, dout, dstate, dcell = (
+            dgates[to],
+            act[to],
+            c_before[to],
+            tanh_c[to],
+            dy[to],
+            dh[row],
+            dc[row],
+        )
         for j in range(width):
             i, f, g, o = own[j], own[width + j], own[2 * width + j], own[3 * width + j]
             t, flow = bent[j], dout[j] + dstate[j]
@@ -200,7 +208,12 @@ def _gru_step_back(dgates, down, act, own_n, before, dy, dh, start, n):
 
 
 def gru_fwd(
-    gates: np.ndarray, h0: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, sizes: tuple[int, ...], reverse: bool
+    gates: np.ndarray,
+    h0: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    sizes: tuple[int, ...],
+    reverse: bool,
 ) -> tuple[Any, ...]:
     """(outputs and last h (N + B, H); r, z and n (N, 3 H); h W_n^T + b_n and h before each row, (N, H) each; whether
     there is a bias)."""

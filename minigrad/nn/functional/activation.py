@@ -7,8 +7,7 @@ Integer tensors raise NotImplementedError where the result would not be an integ
 import warnings
 from typing import Any
 
-from minigrad import inplace as writing
-from minigrad import ops
+from minigrad import inplace as writing, ops
 from minigrad.ops.nn import needs_floating
 from minigrad.tensor import Tensor, one_dim
 

@@ -5,8 +5,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad import inplace as writing
-from minigrad import ops, random
+from minigrad import inplace as writing, ops, random
 from minigrad.backend import kernels_of, to_device
 from minigrad.dtype import finfo, is_floating
 from minigrad.tensor import Tensor

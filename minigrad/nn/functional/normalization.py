@@ -103,9 +103,7 @@ def group_norm(
 # ---------------------------------------------------------------- the parts
 
 
-def _scaled_rows(
-    rows: Tensor, input: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
-) -> Tensor:
+def _scaled_rows(rows: Tensor, input: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
     """Each row normalised, then each channel of the input's shape scaled and shifted."""
     wide = rows.float() if rows.array.dtype.itemsize == 2 else rows
     y = ops.reshape(ops.layer_norm(wide, None, None, eps=eps), shape=tuple(input.array.shape))

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad import ops
-from minigrad.backend import kernels_of
+from minigrad import creation, ops
+from minigrad.dtype import int64
 from minigrad.kernels.common_conv import Grid
 from minigrad.nn.functional.averages import averages_along
-from minigrad.tensor import Tensor, from_raw
+from minigrad.tensor import Tensor
 
 Sizes = int | Sequence[int]
 
@@ -70,12 +70,19 @@ def _max_pool(
     name = f"max_pool{dims}d"
     _check_dims(name, dims, input)
     grid = _grid(name, dims, input, kernel, stride, padding, dilation, ceil_mode)
+    _check_windows(name, grid)
     x = _as_image(input, dims)
     if not indices:
-        return _as_line(ops.max_pool2d(x, grid=grid), dims)
+        return _as_line(_largest(x, grid), dims)
     taps = ops.window_argmax(x, grid=grid)
     y = ops.take_taps(x, taps=taps.array, grid=grid)
     return _as_line(y, dims), _as_line(ops.tap_positions(taps, grid=grid).detach(), dims)
+
+
+def _largest(x: Tensor, grid: Grid) -> Tensor:
+    """The kernel takes floating entries, and numbers the taps of a window in a byte."""
+    fits = x.dtype.is_floating_point and grid.kernel[0] * grid.kernel[1] <= 256
+    return ops.max_pool2d(x, grid=grid) if fits else ops.max_pool2d_reference(x, grid=grid)
 
 
 def _avg_pool(
@@ -154,7 +161,7 @@ def _adaptive_max_pool(dims: int, input: Tensor, output_size: Any, return_indice
     x = _as_image(input, dims)
     if (grid := _even_grid(dims, input, out)) is not None:
         taps = ops.window_argmax(x, grid=grid)
-        y = ops.max_pool2d(x, grid=grid)
+        y = _largest(x, grid)
         places = ops.tap_positions(taps, grid=grid) if return_indices else None
     else:
         y, places = _max_of_uneven(x, out if dims == 2 else (1, *out))
@@ -186,7 +193,7 @@ def _max_of_uneven(x: Tensor, out: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     taps = [
         [[r * width + c for r in rows for c in columns] for columns in lists[1]] for rows in lists[0]
     ]  # (H', W', window)
-    places = from_raw(kernels_of(x.array).arange(1, x.array)).new_tensor(taps).reshape(-1, *_window_shape(lists))
+    places = creation.tensor(taps, dtype=int64, device=x.device).reshape(-1, *_window_shape(lists))
     flat = ops.reshape(x, shape=(*x.array.shape[:-2], height * width))
     seen = ops.getitem(flat.detach(), index=(Ellipsis, places.array))  # (..., H', W', window)
     best = seen.argmax(-1, keepdim=True)
@@ -257,6 +264,20 @@ def _grid(
         size, out = (1, *size), [1, *out]
     pairs = tuple((p, p) for p in padding)
     return Grid(kernel, stride, pairs, dilation, size, tuple(out))  # type: ignore[arg-type]
+
+
+def _check_windows(name: str, grid: Grid) -> None:
+    """RuntimeError where dilation takes a window over the input without any entry of it."""
+    for n, k, s, (p, _), d, out in zip(
+        grid.size, grid.kernel, grid.stride, grid.padding, grid.dilation, grid.out, strict=True
+    ):
+        starts = (i * s - p for i in range(out))
+        if n < d and any(all(not 0 <= start + t * d < n for t in range(k)) for start in starts):
+            raise RuntimeError(
+                f"{name}: a window of kernel_size={k}, dilation={d} and padding={p} sees nothing of an input of size "
+                f"{n}: "
+                "make dilation or padding smaller"
+            )
 
 
 def _output_size(name: str, dims: int, input: Tensor, output_size: Any) -> tuple[int, ...]:

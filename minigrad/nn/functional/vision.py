@@ -5,7 +5,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad import ops
+from minigrad import creation, ops
+from minigrad.dtype import int64
+from minigrad.kernels.common_conv import Grid
 from minigrad.nn.functional import averages
 from minigrad.nn.functional.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
 from minigrad.tensor import Tensor
@@ -52,30 +54,33 @@ def interpolate(
         return adaptive_avg_pool1d(input, out) if dims == 1 else adaptive_avg_pool2d(input, out)
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f"interpolate is not implemented for {input.dtype}: convert with .float()")
-    for dim, (o, scale) in zip(range(-dims, 0), zip(out, scales, strict=True), strict=True):
-        n = input.array.shape[dim]
-        if mode.startswith("nearest"):
-            places = averages.nearest_indices(n, o, scale, mode == "nearest-exact")
-            input = _picked(input, dim, places)
-        else:
-            matrix = averages.cubic_matrix if mode == "bicubic" else averages.linear_matrix
-            input = averages.along(input, dim, matrix(n, o, scale, bool(align_corners)))
+    shape = input.array.shape
+    if mode.startswith("nearest"):
+        places = [
+            averages.nearest_indices(*line, mode == "nearest-exact")
+            for line in zip(shape[2:], out, scales, strict=True)
+        ]
+        return _picked(input, places)
+    matrix = averages.cubic_matrix if mode == "bicubic" else averages.linear_matrix
+    for dim, o, scale in zip(range(-dims, 0), out, scales, strict=True):
+        input = averages.along(input, dim, matrix(shape[dim], o, scale, bool(align_corners)))
     return input
 
 
-def _picked(x: Tensor, dim: int, places: list[int]) -> Tensor:
-    """x at `places` along a dim; where every entry is repeated as often, by repeating it, whose gradient is a sum."""
-    n, times = x.array.shape[dim], len(places) // max(x.array.shape[dim], 1)
-    if times and places == [i // times for i in range(n * times)]:
-        at = x.array.ndim + dim + 1
-        shape = x.array.shape
-        wide = (*shape[:at], times, *shape[at:])
-        return ops.reshape(
-            ops.expand_to(ops.reshape(x, shape=(*shape[:at], 1, *shape[at:])), shape=wide),
-            shape=(*shape[: at - 1], n * times, *shape[at:]),
-        )
-    index = x.new_tensor(places).long()
-    return ops.index_select(x, x.array.ndim + dim, index)
+def _picked(x: Tensor, places: list[list[int]]) -> Tensor:
+    """x at `places` along each of its last dims."""
+    size = x.array.shape[2:]
+    times = [len(line) // n for line, n in zip(places, size, strict=True)]
+    if all(line == [i // t for i in range(n * t)] for line, n, t in zip(places, size, times, strict=True)):
+        # Each entry becomes a square of its own: windows spread out, whose gradient is the sum over each window.
+        kernel = (1, *times) if len(times) == 1 else tuple(times)
+        small = (1, *size) if len(times) == 1 else tuple(size)
+        grid = Grid(kernel, kernel, ((0, 0), (0, 0)), (1, 1), (small[0] * kernel[0], small[1] * kernel[1]), small)
+        image = ops.reshape(x, shape=(*x.array.shape[:2], *small))
+        return ops.reshape(ops.spread_windows(image, grid=grid), shape=(*x.array.shape[:2], *map(len, places)))
+    for dim, line in enumerate(places, 2):
+        x = ops.index_select(x, dim, creation.tensor(line, dtype=int64, device=x.device))
+    return x
 
 
 def _sizes(input: Tensor, dims: int, size: Any, scale_factor: Any, recompute: bool | None) -> tuple[tuple, tuple]:

@@ -1,8 +1,9 @@
-"""Learning-rate schedules. In reading order: base, factors, annealing, plateau, composed."""
+"""Learning-rate schedules. In reading order: base, factors, annealing, cyclic, plateau, composed."""
 
 from minigrad.optim.lr_scheduler.annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
 from minigrad.optim.lr_scheduler.base import LRScheduler
 from minigrad.optim.lr_scheduler.composed import ChainedScheduler, SequentialLR
+from minigrad.optim.lr_scheduler.cyclic import CyclicLR
 from minigrad.optim.lr_scheduler.factors import (
     ConstantLR,
     ExponentialLR,
@@ -20,6 +21,7 @@ __all__ = [
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",

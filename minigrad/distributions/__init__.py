@@ -1,0 +1,19 @@
+"""Probability distributions: draw samples, score them, differentiate through both.
+
+`distribution.py` has what they share. `sample` draws PyTorch's numbers for the same seed; `rsample`, where there is one,
+is differentiable by the parameters (the reparametrisation trick of arXiv:1312.6114).
+"""
+
+from minigrad.distributions import bernoulli, categorical, distribution, kl, multinomial, normal, uniform
+from minigrad.distributions.bernoulli import Bernoulli
+from minigrad.distributions.categorical import Categorical
+from minigrad.distributions.distribution import Distribution
+from minigrad.distributions.kl import kl_divergence
+from minigrad.distributions.multinomial import Multinomial
+from minigrad.distributions.normal import Normal
+from minigrad.distributions.uniform import Uniform
+
+__all__ = [
+    "Bernoulli", "Categorical", "Distribution", "Multinomial", "Normal", "Uniform", "bernoulli", "categorical",
+    "distribution", "kl", "kl_divergence", "multinomial", "normal", "uniform",
+]  # fmt: skip
