@@ -4,6 +4,7 @@ The public names, in one list. What has a Tensor method is that method: `minigra
 """
 
 import warnings
+from typing import TYPE_CHECKING
 
 # log(0), x / 0 and overflow are silent, as in PyTorch: inf and nan say it. np.errstate would cost 680 ns a call.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.")
@@ -11,7 +12,7 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.")
 from math import e, inf, nan, pi
 
 from minigrad.tensor import Size, Tensor  # isort: skip  (first: tensor.py and ops/ import each other)
-from minigrad import autograd, backend, data, dtype as _dtype, func, nn, ops, optim, random, utils
+from minigrad import autograd, backend, dtype as _dtype, ops, random
 from minigrad.alias import alias
 from minigrad.anomaly import is_anomaly_enabled, set_detect_anomaly
 from minigrad.autograd import (
@@ -105,6 +106,9 @@ from minigrad.random import (
 )
 from minigrad.runtime import get_num_threads, set_num_threads, show_config
 from minigrad.serialization import load, save
+
+if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
+    from minigrad import data, distributions, func, nn, optim, utils
 
 float, double, half = float32, float64, float16
 long, int, short, bool = int64, int32, int16, _dtype.bool_
@@ -235,12 +239,21 @@ _ONE_MACHINE = (
 )  # fmt: skip
 
 
+_MODULES = ("data", "distributions", "func", "nn", "optim", "utils")  # `import minigrad` alone should cost little
+
+
 def __getattr__(name):
     """The modules above; AttributeError that says where the names are listed for what minigrad does not have."""
     import importlib
 
     from minigrad.alias import missing
 
+    if name in _MODULES:
+        return importlib.import_module(f"minigrad.{name}")
     if name in _ONE_MACHINE:
         return importlib.import_module(f"minigrad.onemachine.{name}")
     raise AttributeError(missing(f"minigrad.{name}"))
+
+
+def __dir__():
+    return sorted({*globals(), *_MODULES, *_ONE_MACHINE})

@@ -84,7 +84,8 @@ def _check_direction(func, inputs, checked, rng, eps, atol, rtol, nondet_tol, di
         shapes = [tuple(x.shape) for x in checked]
         raise GradcheckError(
             f"gradients of inputs of shapes {shapes}: along random direction {direction} "
-            f"backward gives {expected:.10g}, finite differences give {measured:.10g} (difference {abs(expected - measured):.3e})"
+            f"backward gives {expected:.10g}, finite differences give {measured:.10g} "
+            f"(difference {abs(expected - measured):.3e})"
         )
 
 

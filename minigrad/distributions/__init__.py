@@ -1,6 +1,6 @@
 """Probability distributions: draw samples, score them, differentiate through both.
 
-`distribution.py` has what they share. `sample` draws PyTorch's numbers for the same seed; `rsample`, where there is one,
+`distribution.py` has what they share. `sample` draws PyTorch's numbers for the same seed; `rsample`, where it exists,
 is differentiable by the parameters (the reparametrisation trick of arXiv:1312.6114).
 """
 

@@ -14,6 +14,7 @@ from minigrad.distributions.distribution import (
     simplex,
 )
 from minigrad.dtype import finfo
+from minigrad.indices import broadcast_shape
 from minigrad.tensor import Size, Tensor
 
 
@@ -80,7 +81,7 @@ class Categorical(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check_value(value)
         index = value.long().unsqueeze(-1)
-        lead = (index[..., 0] + self.logits[..., 0].detach().long()).shape
+        lead = broadcast_shape(tuple(value.shape), tuple(self.batch_shape))
         logits = self.logits.expand(*lead, self._num_events)
         return logits.gather(-1, index.expand(*lead, 1)).squeeze(-1)
 

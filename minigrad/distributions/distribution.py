@@ -6,6 +6,7 @@ from typing import Any
 
 from minigrad import autograd, creation
 from minigrad.dtype import finfo
+from minigrad.indices import broadcast_shape
 from minigrad.tensor import Size, Tensor
 
 
@@ -43,7 +44,10 @@ class Distribution:
     _validate_args = True
 
     def __init__(
-        self, batch_shape: Any = Size(()), event_shape: Any = Size(()), validate_args: bool | None = None  # noqa: B008
+        self,
+        batch_shape: Any = (),
+        event_shape: Any = (),
+        validate_args: bool | None = None,
     ):
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
@@ -117,7 +121,7 @@ class Distribution:
         """The probability of values up to `value`."""
         raise NotImplementedError(f"{type(self).__name__} has no cdf")
 
-    def expand(self, batch_shape: Any) -> "Distribution":
+    def expand(self, batch_shape: Any) -> Any:
         """The same distribution with its parameters broadcast to another batch_shape."""
         new, batch_shape = type(self).__new__(type(self)), Size(batch_shape)
         for name, value in vars(self).items():
@@ -161,9 +165,7 @@ class Distribution:
             raise ValueError(f"The right-most size of value must match event_shape: {shape} vs {self._event_shape}.")
         for given, own in zip(reversed(shape), reversed(wanted), strict=False):
             if given != own and 1 not in (given, own):
-                raise ValueError(
-                    f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs {wanted}."
-                )
+                raise ValueError(f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs {wanted}.")
         if not self.support.check(value.detach()).all():
             raise ValueError(
                 f"Expected value argument (Tensor of shape {tuple(shape)}) to be within the support "
@@ -187,10 +189,8 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
             raise ValueError(f"distribution parameters must be numbers or Tensors, got {type(v).__name__}: {v!r}")
     place = {"dtype": creation.tensor(0.0).dtype} if like is None else {"dtype": like.dtype, "device": like.device}
     tensors = [v if isinstance(v, Tensor) else creation.tensor(float(v), **place) for v in values]
-    first = tensors[0]
-    for other in tensors[1:]:
-        first = first + 0 * other if first.shape != other.shape else first
-    return tuple(v if v.shape == first.shape else v.expand(*first.shape) for v in tensors)
+    shape = broadcast_shape(*[tuple(v.shape) for v in tensors])
+    return tuple(v if tuple(v.shape) == shape else v.expand(*shape) for v in tensors)
 
 
 def one_of(probs: Any, logits: Any) -> None:

@@ -54,7 +54,7 @@ class Multinomial(Distribution):
     def support(self) -> Constraint:
         n = self.total_count
         text = f"Multinomial(upper_bound={n})"
-        return Constraint(text, lambda x: (x >= 0).all(-1) & (x.sum(-1) == n), 1)
+        return Constraint(text, lambda x: (x >= 0).all(-1) & (x.sum(-1) <= n), 1)
 
     @property
     def mean(self) -> Tensor:

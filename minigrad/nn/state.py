@@ -1,7 +1,7 @@
 """State dicts: which tensors of a module are saved, and how saved values come back."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from minigrad import autograd
 from minigrad.nn.parameter import Parameter, is_lazy
@@ -68,7 +68,7 @@ def load(module: "Module", state_dict: Any, strict: bool, assign: bool) -> Incom
             if is_lazy(tensor):
                 if is_lazy(value):
                     continue
-                tensor.materialize(value.shape)  # a lazy layer takes the shape of what it loads
+                cast(Any, tensor).materialize(value.shape)  # a lazy layer takes the shape of what it loads
             if not assign:
                 tensor.copy_(value)
             elif isinstance(tensor, Parameter) and not isinstance(value, Parameter):
