@@ -305,7 +305,9 @@ def public_errors() -> list[dict[str, Any]]:
     ]
     return [
         {
-            "call": name, "args": args, "kwargs": kwargs,
+            "call": name,
+            "args": args,
+            "kwargs": kwargs,
             "error": raised(getattr(torch, name), *map(decoded, args), **{k: decoded(v) for k, v in kwargs.items()}),
         }
         for name, args, kwargs in calls

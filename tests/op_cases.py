@@ -7,6 +7,7 @@ import op_cases_linalg
 import op_cases_nn
 import op_cases_recurrent
 import op_cases_reduce
+import op_cases_sequence
 import op_cases_shape
 from case import Case
 
@@ -18,6 +19,7 @@ CASES: list[Case] = [
     *op_cases_linalg.CASES,
     *op_cases_nn.CASES,
     *op_cases_recurrent.CASES,
+    *op_cases_sequence.CASES,
     *op_cases_conv.CASES,
 ]
 

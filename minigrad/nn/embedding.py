@@ -1,4 +1,4 @@
-"""Embedding: a table of vectors, looked up by index."""
+"""Embedding: a table of vectors, looked up by index; EmbeddingBag: sums, means or maxima of what was looked up."""
 
 from typing import Any
 
@@ -81,3 +81,55 @@ class Embedding(Module):
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+class EmbeddingBag(Module):
+    """The sum, mean or max (`mode`) of the rows of the weight (num_embeddings, embedding_dim) that each bag names.
+
+    The weight starts normal with mean 0 and variance 1, its row `padding_idx`, which counts for nothing, as zeros.
+    `max_norm`, `scale_grad_by_freq` and `sparse` are refused with NotImplementedError.
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None, norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, _weight: Tensor | None = None,
+        include_last_offset: bool = False, padding_idx: int | None = None, device: Any = None, dtype: Any = None,
+    ):  # fmt: skip
+        super().__init__()
+        table = Embedding(
+            num_embeddings, embedding_dim, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse,
+            _weight=_weight, device=device, dtype=dtype,
+        )  # fmt: skip
+        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, table.padding_idx
+        self.mode, self.include_last_offset = mode, include_last_offset
+        self.weight = table.weight
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Tensor, freeze: bool = True, max_norm: float | None = None, norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> "EmbeddingBag":  # fmt: skip
+        """An EmbeddingBag on a given table (rows, columns); with `freeze` it is not trained."""
+        if embeddings.ndim != 2:
+            raise AssertionError(
+                f"Embeddings parameter is expected to be 2-dimensional, got shape {tuple(embeddings.shape)}"
+            )
+        rows, columns = embeddings.shape
+        made = cls(
+            rows, columns, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset,
+            padding_idx,
+        )  # fmt: skip
+        made.weight.requires_grad_(not freeze)
+        return made
+
+    def forward(self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None) -> Tensor:
+        """input (B, n), or (N,) with offsets (B,) -> (B, embedding_dim); see `nn.functional.embedding_bag`."""
+        return F.embedding_bag(
+            input, self.weight, offsets, mode=self.mode, per_sample_weights=per_sample_weights,
+            include_last_offset=self.include_last_offset, padding_idx=self.padding_idx,
+        )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}, mode={self.mode!r}{padding}"

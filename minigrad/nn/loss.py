@@ -242,6 +242,19 @@ class TripletMarginLoss(_Loss):
         )
 
 
+class CTCLoss(_Loss):
+    """-log of the probability that the inputs read as the targets, wherever in time; see `nn.functional.ctc_loss`."""
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False):
+        super().__init__(reduction=reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+        return F.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )
+
+
 class CosineSimilarity(Module):
     """x1 . x2 / (|x1| |x2|) along `dim`, each norm at least eps."""
 

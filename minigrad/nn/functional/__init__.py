@@ -1,9 +1,9 @@
 """The computations of layers as functions of tensors: `from minigrad.nn import functional as F`.
 
 Names, arguments and defaults are PyTorch's. Each function checks what it was given, and calls the op of `minigrad.ops`
-that holds the formula's forward and gradient. By file: activation, layers (linear, embedding, dropout, norms),
-attention, classification (losses with labels), losses (the others), distance, padding, conv, pooling, normalization (of
-channels), vision (resizing, patches).
+that holds the formula's forward and gradient. By file: activation, layers (linear, embedding, dropout, norms), bags (of
+embeddings), attention, classification (losses with labels), ctc, losses (the others), distance, padding, conv, pooling,
+normalization (of channels), vision (resizing, patches).
 """
 
 from minigrad.nn.functional.activation import (
@@ -33,6 +33,7 @@ from minigrad.nn.functional.activation import (
     threshold,
 )
 from minigrad.nn.functional.attention import scaled_dot_product_attention
+from minigrad.nn.functional.bags import embedding_bag
 from minigrad.nn.functional.classification import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -45,6 +46,7 @@ from minigrad.nn.functional.conv import (
     conv_transpose1d,
     conv_transpose2d,
 )
+from minigrad.nn.functional.ctc import ctc_loss
 from minigrad.nn.functional.distance import cosine_similarity, normalize, pairwise_distance
 from minigrad.nn.functional.layers import (
     bilinear,
@@ -102,12 +104,12 @@ __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",
     "avg_pool2d", "batch_norm", "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu",
     "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "cosine_embedding_loss", "cosine_similarity",
-    "cross_entropy", "dropout", "dropout1d", "dropout2d", "dropout3d", "elu", "embedding", "fold", "gaussian_nll_loss",
-    "gelu", "glu", "group_norm", "hardsigmoid", "hardswish", "hardtanh", "hinge_embedding_loss", "huber_loss",
-    "instance_norm", "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax",
-    "logsigmoid", "margin_ranking_loss", "max_pool1d", "max_pool1d_with_indices", "max_pool2d",
-    "max_pool2d_with_indices", "mish", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "pairwise_distance",
-    "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "relu", "relu6", "rms_norm",
+    "cross_entropy", "ctc_loss", "dropout", "dropout1d", "dropout2d", "dropout3d", "elu", "embedding", "embedding_bag",
+    "fold", "gaussian_nll_loss", "gelu", "glu", "group_norm", "hardsigmoid", "hardswish", "hardtanh",
+    "hinge_embedding_loss", "huber_loss", "instance_norm", "interpolate", "kl_div", "l1_loss", "layer_norm",
+    "leaky_relu", "linear", "log_softmax", "logsigmoid", "margin_ranking_loss", "max_pool1d", "max_pool1d_with_indices",
+    "max_pool2d", "max_pool2d_with_indices", "mish", "mse_loss", "nll_loss", "normalize", "one_hot", "pad",
+    "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "relu", "relu6", "rms_norm",
     "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin", "softplus",
     "softsign", "tanh", "tanhshrink", "threshold", "triplet_margin_loss", "unfold", "upsample",
 ]  # fmt: skip
