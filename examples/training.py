@@ -25,7 +25,7 @@ def need(module: str) -> Any:
 
 
 def or_exit(attempt: Callable[[], Any], flag: str) -> Any:
-    """What `attempt` returns; where it fails for a reason outside the program, end with that reason and no traceback."""
+    """What `attempt` returns; where it fails for a reason outside the program, end with that reason alone."""
     try:
         return attempt()
     except (RuntimeError, OSError, ValueError, ImportError) as error:
@@ -131,7 +131,7 @@ def refuse_changes(settings: dict, saved: dict, names: list[str]) -> None:
 
 
 def stop_on_bad_loss(loss: float, step: int, path: str) -> None:
-    """End the run at a loss that is no number: training on would only overwrite the last good checkpoint with nonsense."""
+    """End the run at a loss that is no number: going on would overwrite the last good checkpoint with nonsense."""
     if math.isfinite(loss):
         return
     kept = f"the last good checkpoint stays in {path}" if os.path.exists(path) else "no checkpoint had been written yet"

@@ -178,7 +178,7 @@ def walk(
 
 
 def _is_fresh(gradient: Any, dy: Any, node: Node, gradients: Sequence) -> bool:
-    """Whether a gradient may become `.grad` without a copy: not dy, nothing kept, not a view, not sent to two inputs."""
+    """Whether a gradient may become `.grad` without a copy: not dy, not kept, no view, not sent twice."""
     if gradient is dy or getattr(gradient, "base", gradient) is not None:
         return False
     kept = node.kept or {}

@@ -154,7 +154,7 @@ class Op:
         return rule
 
     def vjp_into(self, rule: Callable) -> Callable:
-        """Decorator: `rule(buffer, dy, ...)` adds the first input's gradient into `buffer`, instead of allocating it."""
+        """Decorator: `rule(buffer, dy, ...)` adds the first input's gradient into `buffer`, allocating nothing."""
         names = list(inspect.signature(rule).parameters)[2:]
         kept = {name for name, _, _ in self.keeps}
         if not set(names) <= kept:

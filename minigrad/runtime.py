@@ -43,7 +43,7 @@ def keep_freed_memory() -> None:
 
 
 def _openblas() -> Any:
-    """The OpenBLAS that NumPy's wheels carry, already loaded; None for other builds (conda's MKL, Apple's Accelerate)."""
+    """The OpenBLAS that NumPy's wheels carry, already loaded; None for other builds (MKL, Accelerate)."""
     folder = os.path.join(os.path.dirname(np.__file__), os.pardir, "numpy.libs")
     found = glob.glob(os.path.join(folder, "libscipy_openblas64*"))
     if not found:
@@ -81,7 +81,7 @@ def get_num_threads() -> int:
 
 
 def _core_name() -> str:
-    """Which processor OpenBLAS computes for; Haswell on one with AVX-512 means half its speed (see OPENBLAS_CORETYPE)."""
+    """Which processor OpenBLAS computes for; Haswell on one with AVX-512 means half its speed."""
     library = _openblas()
     return "" if library is None else f" with {library.scipy_openblas_get_corename64_().decode()} kernels"
 
