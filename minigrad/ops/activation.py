@@ -8,18 +8,22 @@ import math
 
 from minigrad.backend import kernels_of
 from minigrad.op import op
+from minigrad.ops.comparison import (
+    logical_and,
+    logical_or,
+)
 from minigrad.ops.elementwise import (
     add,
     clamp,
     div,
+    mul,
+    where,
+)
+from minigrad.ops.transcendental import (
     exp,
     expm1,
-    logical_and,
-    logical_or,
-    mul,
     sigmoid,
     tanh,
-    where,
 )
 
 # ---------------------------------------------------------------- rectifiers

@@ -8,7 +8,12 @@ from typing import Any
 
 from minigrad.backend import kernels_of
 from minigrad.op import fused, op
-from minigrad.ops.elementwise import eq, where
+from minigrad.ops.comparison import (
+    eq,
+)
+from minigrad.ops.elementwise import (
+    where,
+)
 from minigrad.ops.linalg import matmul, mT
 from minigrad.ops.nn import dropout, softmax
 from minigrad.ops.reduce import amax

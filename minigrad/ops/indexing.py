@@ -16,7 +16,10 @@ from minigrad.backend import array_module, backend_of, kernels_of, to_device
 from minigrad.dtype import of
 from minigrad.indices import as_value, as_view, broadcast_shape, has_arrays, is_mask, is_plain, raw_index
 from minigrad.op import op
-from minigrad.ops.elementwise import mul, where
+from minigrad.ops.elementwise import (
+    mul,
+    where,
+)
 from minigrad.ops.shape import expand_to, reshape
 from minigrad.tensor import Tensor, from_raw, one_dim
 

@@ -6,7 +6,11 @@ from typing import Any
 
 from minigrad.backend import kernels_of
 from minigrad.op import op
-from minigrad.ops.elementwise import add, mul, zeros_as
+from minigrad.ops.elementwise import (
+    add,
+    mul,
+    zeros_as,
+)
 from minigrad.ops.shape import permute, reshape
 from minigrad.tensor import Tensor, from_raw, one_dim
 

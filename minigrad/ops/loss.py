@@ -8,9 +8,24 @@ from typing import Any
 
 from minigrad.backend import kernels_of
 from minigrad.op import fused, op
-from minigrad.ops.elementwise import abs, clamp, eq, exp, log, log1p, maximum, mul, sub, where
+from minigrad.ops.comparison import (
+    eq,
+)
+from minigrad.ops.elementwise import (
+    abs,
+    clamp,
+    maximum,
+    mul,
+    sub,
+    where,
+)
 from minigrad.ops.indexing import along_axis
 from minigrad.ops.nn import log_softmax
+from minigrad.ops.transcendental import (
+    exp,
+    log,
+    log1p,
+)
 
 # ---------------------------------------------------------------- classes
 

@@ -9,8 +9,19 @@ from minigrad.backend import kernels_of
 from minigrad.dtype import is_floating, of
 from minigrad.op import fused, op
 from minigrad.ops import reduce
-from minigrad.ops.elementwise import add, exp, mul, ne, rsqrt, where
+from minigrad.ops.comparison import (
+    ne,
+)
+from minigrad.ops.elementwise import (
+    add,
+    mul,
+    where,
+)
 from minigrad.ops.linalg import matmul
+from minigrad.ops.transcendental import (
+    exp,
+    rsqrt,
+)
 from minigrad.tensor import numel
 
 # ---------------------------------------------------------------- softmax and its logarithm

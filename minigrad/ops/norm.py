@@ -6,7 +6,9 @@ shifts it. The gradient is layer norm's (derived in ops/nn.py) with the means ta
 
 from minigrad.backend import kernels_of
 from minigrad.op import fused, op
-from minigrad.ops.elementwise import rsqrt
+from minigrad.ops.transcendental import (
+    rsqrt,
+)
 
 
 @op

@@ -17,9 +17,12 @@ from typing import Any
 from minigrad.backend import kernels_of
 from minigrad.op import fused
 from minigrad.ops.activation import relu
-from minigrad.ops.elementwise import sigmoid, tanh
 from minigrad.ops.linalg import matmul, mT
 from minigrad.ops.shape import cat_arrays
+from minigrad.ops.transcendental import (
+    sigmoid,
+    tanh,
+)
 
 
 def time_steps(sizes: tuple[int, ...], reverse: bool) -> list[tuple[int, int]]:

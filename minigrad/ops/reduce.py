@@ -13,9 +13,21 @@ from minigrad import dtype as dtypes
 from minigrad.backend import kernels_of
 from minigrad.dtype import is_floating
 from minigrad.op import op
-from minigrad.ops.elementwise import abs, eq, exp, ne, power, where, zeros_as
+from minigrad.ops.comparison import (
+    eq,
+    ne,
+)
+from minigrad.ops.elementwise import (
+    abs,
+    where,
+    zeros_as,
+)
 from minigrad.ops.indexing import along_axis
 from minigrad.ops.shape import cat_arrays, expand_to, flip, permute
+from minigrad.ops.transcendental import (
+    exp,
+    power,
+)
 from minigrad.tensor import Tensor, from_raw, numel, one_dim
 
 

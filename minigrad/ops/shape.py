@@ -11,7 +11,9 @@ from typing import Any
 from minigrad.backend import array_module, kernels_of
 from minigrad.dtype import promote
 from minigrad.op import op
-from minigrad.ops.elementwise import clone
+from minigrad.ops.elementwise import (
+    clone,
+)
 from minigrad.tensor import Tensor, dims_tuple, full_shape, one_dim
 
 
