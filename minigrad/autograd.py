@@ -20,7 +20,7 @@ import importlib
 import itertools
 import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from minigrad.backend import is_array, kernels_of
@@ -178,18 +178,22 @@ def walk(
 
 
 def _is_fresh(gradient: Any, dy: Any, node: Node, gradients: Sequence) -> bool:
-    """Whether a gradient may become `.grad` without a copy: not dy, not kept, no view, not sent twice."""
+    """Whether a gradient may become `.grad` without a copy: not dy, not kept, no view, and sent to one input only, be
+    it as itself or as the base of a view.
+    """
     if gradient is dy or getattr(gradient, "base", gradient) is not None:
         return False
-    kept = node.kept or {}
-    return not any(gradient is other for other in kept.values()) and sum(gradient is g for g in gradients) < 2
+    sent = sum(gradient is g or gradient is getattr(g, "base", None) for g in gradients)
+    return sent < 2 and not any(gradient is array for array in _kept_arrays(node))
+
+
+def _kept_arrays(node: Node) -> Iterator[Any]:
+    for value in node.kept.values():
+        yield from (a for a in (value if type(value) is tuple else (value,)) if is_array(a))
 
 
 def _holds_arrays(node: Node) -> bool:
-    kept = node.kept.values()
-    return bool(node.versions) or any(
-        is_array(a) for value in kept for a in (value if type(value) is tuple else (value,))
-    )
+    return bool(node.versions) or any(True for _ in _kept_arrays(node))
 
 
 def _add_to(entry: list, gradient: Any, create_graph: bool) -> None:

@@ -14,6 +14,7 @@ from programs.common import check, recorded
 import minigrad as mg
 from minigrad import autograd
 from minigrad.autograd import Node, sum_to
+from minigrad.op import op
 from minigrad.tensor import from_raw
 
 PROGRAMS = recorded("autograd")
@@ -304,3 +305,41 @@ def test_sum_to_undoes_broadcasting(shape, wanted):
 def test_sum_to_refuses_shapes_that_never_broadcast():
     with pytest.raises(RuntimeError, match=r"shape \(2, 3\) cannot belong to an input of shape \(2,\)"):
         sum_to(np.ones((2, 3)), (2,))
+
+
+def test_a_gradient_and_a_view_of_it_for_two_leaves_stay_apart():
+    """One fresh array may reach two inputs, as itself and as a view: neither leaf may then add to it in place."""
+
+    @op
+    def add_flat(a, b):
+        return a + b.reshape(a.shape)
+
+    @add_flat.vjp
+    def add_flat_vjp(dy, b_shape):
+        g = dy * 1
+        return g, g.reshape(b_shape)
+
+    a, b = mg.ones(2, 3, requires_grad=True), mg.ones(6, requires_grad=True)
+    tripled = (a * 3).sum()  # older, so that its gradient is added to a's after add_flat's has arrived
+    (add_flat(a, b).sum() + tripled).backward()
+    assert a.grad.tolist() == [[4.0] * 3] * 2
+    assert b.grad.tolist() == [1.0] * 6
+    assert not np.shares_memory(a.grad.numpy(), b.grad.numpy())
+
+
+def test_a_rule_that_returns_what_it_keeps_gives_a_gradient_of_its_own():
+    @op
+    def first_of(*xs):
+        return xs[0] * xs[1]
+
+    @first_of.vjp
+    def first_of_vjp(dy, xs):
+        return [xs[1], xs[0]]  # right for dy = 1, and no copy
+
+    a, b = mg.ones(3, requires_grad=True), mg.full((3,), 2.0, requires_grad=True)
+    y = first_of(a, b)
+    y.backward(mg.ones(3), retain_graph=True)
+    assert not np.shares_memory(a.grad.numpy(), b.detach().numpy())
+    assert not np.shares_memory(b.grad.numpy(), a.detach().numpy())
+    y.backward(mg.ones(3))
+    assert a.grad.tolist() == [4.0] * 3 and b.grad.tolist() == [2.0] * 3 and b.tolist() == [2.0] * 3
