@@ -131,7 +131,9 @@ def test_links_lead_somewhere(page):
         path, _, anchor = target.partition("#")
         linked = page.parent / path if path else page
         assert linked.exists(), f"{named(page)} links to {target}, which does not exist"
-        if anchor:
+        if line := re.fullmatch(r"L(\d+)", anchor):
+            assert int(line[1]) <= len(linked.read_text(encoding="utf-8").splitlines()), f"{target} is past the end"
+        elif anchor:
             assert anchor in anchors(linked.read_text(encoding="utf-8")), f"{named(page)}: no heading for {target}"
 
 

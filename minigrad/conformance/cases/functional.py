@@ -1,0 +1,5 @@
+"""Cases of nn.functional."""
+
+from minigrad.conformance.case import cases_of
+
+case = cases_of("functional")

@@ -1,0 +1,87 @@
+"""How the outcome of a small program is told in plain values, and how two outcomes are compared.
+
+A program takes a library (PyTorch, or minigrad under PyTorch's names) and returns tensors, numbers, strings, lists or
+dicts of them. Told, they are what JSON can hold: a tensor is its dtype, shape and values. Nothing here needs either
+library.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Program = Callable[[Any], Any]
+
+TOLERANCES = {"float32": 2e-6, "float64": 1e-12, "float16": 1e-3, "bfloat16": 8e-3}  # relative, by dtype
+
+
+def outcome(program: Program, library: Any) -> Any:
+    """What the program returned, told in plain values; {"error": type} where it raised."""
+    try:
+        return tell(program(library))
+    except Exception as error:
+        return {"error": type(error).__name__}
+
+
+def error_of(call: Callable[[], Any]) -> str:
+    """The name of the error a call raises."""
+    try:
+        call()
+    except Exception as error:
+        return type(error).__name__
+    return "no error"
+
+
+def tell(x: Any) -> Any:
+    """A result in plain values."""
+    if x is None or isinstance(x, (bool, int, float, str)):
+        return x
+    if isinstance(x, np.ndarray):
+        return {"numpy": x.dtype.name, "shape": list(x.shape), "values": x.reshape(-1).tolist()}
+    if isinstance(x, np.generic):
+        return {"numpy scalar": x.dtype.name, "value": x.item()}
+    if hasattr(x, "requires_grad") and hasattr(x, "detach"):
+        flat = x.detach().reshape(-1)
+        values = (flat.float() if "float16" in str(x.dtype) else flat).tolist()
+        told = {"dtype": str(x.dtype).removeprefix("torch."), "shape": list(x.shape), "values": values}
+        return told | ({"requires_grad": True} if x.requires_grad else {})
+    if isinstance(x, dict):
+        return {str(k): tell(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [tell(v) for v in x]
+    return str(x)
+
+
+def differs(got: Any, want: Any, rtol: float = 1e-5, float32: float = TOLERANCES["float32"]) -> str:
+    """The first place where two outcomes differ, in words; empty where they agree."""
+    if isinstance(want, dict) and isinstance(got, dict):
+        if set(want) != set(got):
+            return f"got {got}, expected {want}"
+        tolerance = (TOLERANCES | {"float32": float32}).get(want.get("dtype"), rtol)  # type: ignore[arg-type]
+        found = (f"{key}: {d}" for key in want if (d := differs(got[key], want[key], tolerance, float32)))
+        return next(found, "")
+    if isinstance(want, list) and isinstance(got, list):
+        if len(want) != len(got):
+            return f"got {got}, expected {want}"
+        found = (
+            f"[{i}]: {d}" for i, (g, w) in enumerate(zip(got, want, strict=True)) if (d := differs(g, w, rtol, float32))
+        )
+        return next(found, "")
+    if isinstance(want, float) and isinstance(got, float):
+        same = math.isclose(got, want, rel_tol=rtol, abs_tol=rtol * 1e-2) or (math.isnan(got) and math.isnan(want))
+        return "" if same else f"got {got!r}, expected {want!r}"
+    return "" if type(got) is type(want) and got == want else f"got {got!r}, expected {want!r}"
+
+
+def compact(told: Any) -> Any:
+    """The same with the digits that its dtype holds: 9 for float32 and narrower; more would only fill the file."""
+    if isinstance(told, dict):
+        if told.get("dtype") in ("float32", "float16", "bfloat16") or told.get("numpy") in ("float32", "float16"):
+            return told | {"values": _rounded(told["values"])}
+        return {key: compact(value) for key, value in told.items()}
+    return [compact(value) for value in told] if isinstance(told, list) else told
+
+
+def _rounded(values: Any) -> Any:
+    return [_rounded(v) if isinstance(v, list) else float(f"{v:.9g}") for v in values]
