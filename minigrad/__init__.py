@@ -12,7 +12,7 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.")
 from math import e, inf, nan, pi
 
 from minigrad.tensor import Size, Tensor  # isort: skip  (first: tensor.py and ops/ import each other)
-from minigrad import autograd, backend, dtype as _dtype, ops, random
+from minigrad import autograd, backend, dtype as _dtype, linalg, ops, random
 from minigrad.alias import alias
 from minigrad.anomaly import is_anomaly_enabled, set_detect_anomaly
 from minigrad.autograd import (
@@ -188,6 +188,10 @@ masked_fill, masked_select, nonzero = Tensor.masked_fill, Tensor.masked_select, 
 matmul, mm, bmm, mv, dot = Tensor.matmul, Tensor.mm, Tensor.bmm, Tensor.mv, Tensor.dot
 inner, outer, ger, trace = Tensor.inner, Tensor.outer, Tensor.ger, Tensor.trace
 addmm, addmv, addbmm, baddbmm = Tensor.addmm, Tensor.addmv, Tensor.addbmm, Tensor.baddbmm
+inverse, pinverse, det, logdet, slogdet = Tensor.inverse, Tensor.pinverse, Tensor.det, Tensor.logdet, Tensor.slogdet
+matrix_power, matrix_exp, qr, svd = Tensor.matrix_power, Tensor.matrix_exp, Tensor.qr, Tensor.svd
+cholesky, cholesky_solve, cholesky_inverse = Tensor.cholesky, Tensor.cholesky_solve, Tensor.cholesky_inverse
+chain_matmul = linalg.chain_matmul
 
 
 def where(condition, input=None, other=None):

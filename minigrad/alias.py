@@ -100,6 +100,7 @@ TABLE: dict[str, str] = {
     "torch.optim.optimizer": "minigrad.optim.optimizer",
     "torch.profiler": "minigrad.onemachine.profiler",
     "torch.random": "minigrad.random",
+    "torch.return_types": "minigrad.return_types",
     "torch.serialization": "minigrad.serialization",
     "torch.utils": "minigrad.utils",
     "torch.utils.checkpoint": "minigrad.utils.checkpoint",

@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad import autograd, backend, dtype as dtypes, inplace
 from minigrad.dtype import DType
+from minigrad.return_types import RETURN_TYPES
 
 
 class Size(tuple):
@@ -896,6 +897,8 @@ class Tensor:
 
     def norm(self, p: Any = "fro", dim: Any = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
+        if p == "nuc":
+            return linalg.matrix_norm(x, p, (-2, -1) if dim is None else dim, keepdim)
         return ops.vector_norm(x, 2.0 if p in ("fro", None) else p, dims(dim, x.array.ndim), keepdim)
 
     def topk(self, k: int, dim: int = -1, largest: builtins.bool = True, sorted: builtins.bool = True) -> Any:
@@ -1147,6 +1150,47 @@ class Tensor:
         if self.array.ndim != 2:
             raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {self.array.ndim}")
         return self.diagonal().sum()
+
+    def inverse(self) -> Tensor:
+        return linalg.inv(self)
+
+    def pinverse(self, rcond: builtins.float = 1e-15) -> Tensor:
+        return linalg.pinv(self, rtol=rcond)
+
+    def det(self) -> Tensor:
+        return linalg.det(self)
+
+    def logdet(self) -> Tensor:
+        return linalg.logdet(self)
+
+    def slogdet(self) -> Any:
+        return RETURN_TYPES["slogdet"](*linalg.slogdet(self))
+
+    def matrix_power(self, n: int) -> Tensor:
+        return linalg.matrix_power(self, n)
+
+    def matrix_exp(self) -> Tensor:
+        return linalg.matrix_exp(self)
+
+    def cholesky(self, upper: builtins.bool = False) -> Tensor:
+        return linalg.cholesky(self, upper=upper)
+
+    def cholesky_solve(self, L: Tensor, upper: builtins.bool = False) -> Tensor:
+        """X with (L L^T) X = self, for a Cholesky factor L (upper=True: of L^T L)."""
+        lower = L.mT if upper else L
+        return linalg.solve_triangular(lower.mT, linalg.solve_triangular(lower, self, upper=False), upper=True)
+
+    def cholesky_inverse(self, upper: builtins.bool = False) -> Tensor:
+        """The inverse of L L^T, for the Cholesky factor L (upper=True: of L^T L)."""
+        return creation.eye(self.array.shape[-1], dtype=self.dtype, device=self.device).cholesky_solve(self, upper)
+
+    def qr(self, some: builtins.bool = True) -> Any:
+        return RETURN_TYPES["qr"](*linalg.qr(self, "reduced" if some else "complete"))
+
+    def svd(self, some: builtins.bool = True, compute_uv: builtins.bool = True) -> Any:
+        """(U, S, V): V itself, where linalg.svd gives it transposed. Without `compute_uv` U and V are zeros."""
+        U, S, Vh = linalg.svd(self, full_matrices=not some)
+        return RETURN_TYPES["svd"](U, S, Vh.mT) if compute_uv else RETURN_TYPES["svd"](U * 0, S, Vh.mT * 0)
 
     # ------------------------------------------------------------------ in place
 
@@ -1602,4 +1646,4 @@ def numel(shape: Sequence[int]) -> int:
 _new = object.__new__
 
 
-from minigrad import creation, ops  # noqa: E402  (the one stated exception: methods above name the ops below)
+from minigrad import creation, linalg, ops  # noqa: E402  (the one stated exception: methods above name the ops below)

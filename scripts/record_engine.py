@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from programs.common import collect, outcome  # noqa: E402  found through the line above
 
-TOPICS = ("autograd", "inplace", "indexing", "dtype", "creation", "tensor", "func")
+TOPICS = ("autograd", "inplace", "indexing", "dtype", "creation", "tensor", "func", "linalg")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import op_cases_conv
 import op_cases_elementwise
+import op_cases_factorization
 import op_cases_indexing
 import op_cases_linalg
 import op_cases_nn
@@ -17,6 +18,7 @@ CASES: list[Case] = [
     *op_cases_shape.CASES,
     *op_cases_indexing.CASES,
     *op_cases_linalg.CASES,
+    *op_cases_factorization.CASES,
     *op_cases_nn.CASES,
     *op_cases_recurrent.CASES,
     *op_cases_sequence.CASES,

@@ -14,6 +14,18 @@ from minigrad.kernels.common_conv import (
     conv2d_weight as conv2d_weight,
     im2col as im2col,
 )
+from minigrad.kernels.common_linalg import (
+    cholesky as cholesky,
+    det as det,
+    eigh as eigh,
+    eigvalsh as eigvalsh,
+    inv as inv,
+    qr as qr,
+    slogdet as slogdet,
+    solve as solve,
+    svd as svd,
+    svdvals as svdvals,
+)
 from minigrad.kernels.common_nn import (
     add_rows as add_rows,
     gelu as gelu,

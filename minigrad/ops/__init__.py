@@ -78,6 +78,23 @@ from minigrad.ops.elementwise import (
     where as where,
     zeros_as as zeros_as,
 )
+from minigrad.ops.factorization import (
+    cholesky as cholesky,
+    cofactors as cofactors,
+    cofactors_slope as cofactors_slope,
+    det as det,
+    eigh as eigh,
+    eigvalsh as eigvalsh,
+    inv as inv,
+    logabsdet as logabsdet,
+    pinv as pinv,
+    qr as qr,
+    qr_complete as qr_complete,
+    solve as solve,
+    svd as svd,
+    svdvals as svdvals,
+    unpacked as unpacked,
+)
 from minigrad.ops.indexing import (
     add_along as add_along,
     along_axis as along_axis,

@@ -6,7 +6,6 @@ edges: ties in `amax` / `amin` share the gradient; `max` over one dim gives it t
 """
 
 import math
-from collections import namedtuple
 from typing import Any
 
 from minigrad import dtype as dtypes
@@ -28,6 +27,7 @@ from minigrad.ops.transcendental import (
     exp,
     power,
 )
+from minigrad.return_types import RETURN_TYPES
 from minigrad.tensor import Tensor, from_raw, numel, one_dim
 
 
@@ -229,15 +229,6 @@ def _refuse_empty(name: str, x: Any, axis: int | None) -> None:
         raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size")
 
 
-def _pair(name: str, values: Any, indices: Any) -> Any:
-    return _PAIRS[name](values, indices)
-
-
-_PAIRS: dict[str, Any] = {
-    name: namedtuple(name, ("values", "indices")) for name in ("max", "min", "topk", "sort", "median")
-}
-
-
 def _gathered(x: Tensor, order: Tensor, dim: int, keepdims: bool = True) -> Tensor:
     values = along_axis(x, indices=order.array, axis=dim) if x.array.ndim else x
     return values if keepdims or not x.array.ndim else values.squeeze(dim)
@@ -246,13 +237,15 @@ def _gathered(x: Tensor, order: Tensor, dim: int, keepdims: bool = True) -> Tens
 def max_along(x: Tensor, dim: int, keepdim: bool) -> Any:
     """(values, indices) of the largest entries along a dim; the gradient goes to the entry that `indices` names."""
     order = argmax(x.detach(), axis=dim if x.array.ndim else None, keepdims=True)
-    return _pair("max", _gathered(x, order, dim, keepdim), order if keepdim or not x.array.ndim else order.squeeze(dim))
+    kept = keepdim or not x.array.ndim
+    return RETURN_TYPES["max"](_gathered(x, order, dim, keepdim), order if kept else order.squeeze(dim))
 
 
 def min_along(x: Tensor, dim: int, keepdim: bool) -> Any:
     """(values, indices) of the smallest entries along a dim; the gradient goes to the entry that `indices` names."""
     order = argmin(x.detach(), axis=dim if x.array.ndim else None, keepdims=True)
-    return _pair("min", _gathered(x, order, dim, keepdim), order if keepdim or not x.array.ndim else order.squeeze(dim))
+    kept = keepdim or not x.array.ndim
+    return RETURN_TYPES["min"](_gathered(x, order, dim, keepdim), order if kept else order.squeeze(dim))
 
 
 @op
@@ -264,7 +257,7 @@ def argsort(x, *, dim, descending):
 def sort(x: Tensor, dim: int, descending: bool) -> Any:
     """(values, indices), stable; nan counts as the largest."""
     order = argsort(x.detach(), dim=dim, descending=descending)
-    return _pair("sort", _gathered(x, order, dim), order)
+    return RETURN_TYPES["sort"](_gathered(x, order, dim), order)
 
 
 def topk(x: Tensor, k: int, dim: int, largest: bool) -> Any:
@@ -274,7 +267,7 @@ def topk(x: Tensor, k: int, dim: int, largest: bool) -> Any:
         raise RuntimeError(f"selected index k out of range: k is {k}, dimension {dim} has {size} entries")
     order = argsort(x.detach(), dim=dim, descending=largest)
     order = order.narrow(dim, 0, k) if x.array.ndim else order
-    return _pair("topk", _gathered(x, order, dim), order.contiguous())
+    return RETURN_TYPES["topk"](_gathered(x, order, dim), order.contiguous())
 
 
 def median(x: Tensor, dim: int | None, keepdim: bool) -> Any:
@@ -285,7 +278,7 @@ def median(x: Tensor, dim: int | None, keepdim: bool) -> Any:
         return flat[order[(flat.array.size - 1) // 2]]
     dim = one_dim(dim, x.array.ndim)
     order = argsort(x.detach(), dim=dim, descending=False).narrow(dim, (x.array.shape[dim] - 1) // 2, 1)
-    return _pair("median", _gathered(x, order, dim, keepdim), order if keepdim else order.squeeze(dim))
+    return RETURN_TYPES["median"](_gathered(x, order, dim, keepdim), order if keepdim else order.squeeze(dim))
 
 
 @op
