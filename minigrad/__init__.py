@@ -1,6 +1,6 @@
 """minigrad: a deep learning engine written from scratch, with PyTorch's names and numbers.
 
-The public names, in one list. What has a Tensor method is that method: `minigrad.sum` is `Tensor.sum`.
+The public names, in one list. What has a Tensor method is that method, called as a function: see functions.py.
 """
 
 import warnings
@@ -12,7 +12,7 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.")
 from math import e, inf, nan, pi
 
 from minigrad.tensor import Size, Tensor  # isort: skip  (first: tensor.py and ops/ import each other)
-from minigrad import autograd, backend, dtype as _dtype, linalg, ops, random
+from minigrad import autograd, backend, dtype as _dtype, functions, linalg, ops, random
 from minigrad.alias import alias
 from minigrad.anomaly import is_anomaly_enabled, set_detect_anomaly
 from minigrad.autograd import (
@@ -112,7 +112,6 @@ if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
 
 float, double, half = float32, float64, float16
 long, int, short, bool = int64, int32, int16, _dtype.bool_
-concat = concatenate = cat
 strided, contiguous_format, preserve_format, channels_last = "strided", "contiguous", "preserve", "channels_last"
 __version__ = "0.1.0"
 
@@ -192,6 +191,18 @@ inverse, pinverse, det, logdet, slogdet = Tensor.inverse, Tensor.pinverse, Tenso
 matrix_power, matrix_exp, qr, svd = Tensor.matrix_power, Tensor.matrix_exp, Tensor.qr, Tensor.svd
 cholesky, cholesky_solve, cholesky_inverse = Tensor.cholesky, Tensor.cholesky_solve, Tensor.cholesky_inverse
 chain_matmul = linalg.chain_matmul
+
+
+# Called as functions they take `input=` and `out=` besides.
+for _name, _value in list(globals().items()):
+    if vars(Tensor).get(getattr(_value, "__name__", ""), inf) is _value:
+        globals()[_name] = functions.of_method(_value)
+for _value in (
+    arange, bernoulli, cat, dstack, einsum, empty, eye, full, hstack, linspace, logspace, multinomial, normal, ones,
+    rand, randint, randn, randperm, stack, tensordot, vstack, zeros,
+):  # fmt: skip
+    globals()[_value.__name__] = functions.takes_out(_value)
+concat = concatenate = cat
 
 
 def where(condition, input=None, other=None):

@@ -81,6 +81,11 @@ class Node:
         self.dtype = out.dtype
         self.birth = next(_births)
 
+    @property
+    def next_functions(self) -> tuple:
+        """The nodes of the inputs, as PyTorch gives them: (node or None, 0) each."""
+        return tuple((parent, 0) for parent in self.parents)
+
 
 def sum_to(gradient: Any, shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: the gradient of an input of `shape` that was stretched to `gradient.shape`.

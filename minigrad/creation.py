@@ -5,18 +5,14 @@ floats become the default float, ints int64, NumPy arrays keep their type). `dev
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad import backend, dtype as dtypes
 from minigrad.dtype import dtype_of_scalar, to_numpy_dtype
-from minigrad.tensor import Tensor, from_array, from_raw, sizes
-
-
-def _refuse_out(out: Any) -> None:
-    if out is not None:
-        raise TypeError("out= is not supported: use the returned tensor, or x.copy_(...)")
+from minigrad.tensor import Tensor, from_array, from_raw, sizes as as_sizes
 
 
 def tensor(
@@ -42,10 +38,10 @@ def _array_from(data: Any, dtype: Any) -> np.ndarray:
             dtypes.of(array.dtype)  # refuses strings, objects, complex ...
             return array
         return array.astype(to_numpy_dtype(dtype), copy=False)
-    if isinstance(data, (list, tuple, range)):
-        data = _plain(data)
-    elif isinstance(data, str):
+    if isinstance(data, str):
         raise TypeError(f"cannot make a tensor of a string: {data!r}")
+    if isinstance(data, Sequence):  # a deque, too
+        data = _plain(data)
     elif not isinstance(data, (bool, int, float)):
         raise RuntimeError(
             f"Could not infer dtype of {type(data).__name__}: expected numbers, nested lists, an array or a Tensor"
@@ -83,7 +79,7 @@ def _first(data: Any) -> Any:
 
 def _plain(data: Any) -> Any:
     """Nested lists with the tensors in them turned into numbers or lists."""
-    if isinstance(data, (list, tuple, range)):
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         return [_plain(item) for item in data]
     return data.tolist() if isinstance(data, Tensor) else data
 
@@ -105,11 +101,11 @@ def from_numpy(array: np.ndarray) -> Tensor:
     dtypes.of(array.dtype)
     if any(stride < 0 for stride in array.strides):
         raise ValueError("At least one stride in the given numpy array is negative: pass array.copy()")
-    return from_raw(array)
+    return from_raw(array if type(array) is np.ndarray else array.view(np.ndarray))  # of a memmap: its memory
 
 
-def _filled(make: Any, shape: tuple, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    shape = sizes(shape)
+def _filled(make: Any, given: tuple, named: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    shape = as_sizes(given, named)
     if any(n < 0 for n in shape):
         raise RuntimeError(f"Trying to create tensor with negative dimension: {list(shape)}")
     where = backend.backend_for(device)
@@ -118,22 +114,30 @@ def _filled(make: Any, shape: tuple, dtype: Any, device: Any, requires_grad: boo
 
 
 def zeros(
-    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    _refuse_out(out)
-    return _filled(lambda xp, shape, raw: xp.zeros(shape, raw), size, dtype, device, requires_grad)
+    return _filled(lambda xp, shape, raw: xp.zeros(shape, raw), sizes, size, dtype, device, requires_grad)
 
 
 def ones(
-    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    _refuse_out(out)
-    return _filled(lambda xp, shape, raw: xp.ones(shape, raw), size, dtype, device, requires_grad)
+    return _filled(lambda xp, shape, raw: xp.ones(shape, raw), sizes, size, dtype, device, requires_grad)
 
 
 def empty(
-    *size: Any,
-    out: Any = None,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
@@ -142,26 +146,25 @@ def empty(
     memory_format: Any = None,
 ) -> Tensor:
     """Of that size, with whatever the memory held."""
-    _refuse_out(out)
-    return _filled(lambda xp, shape, raw: xp.empty(shape, raw), size, dtype, device, requires_grad)
+    return _filled(lambda xp, shape, raw: xp.empty(shape, raw), sizes, size, dtype, device, requires_grad)
 
 
 def full(
     size: Any,
     fill_value: Any,
     *,
-    out: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Filled with a value, whose type gives the dtype."""
-    _refuse_out(out)
     fill_value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     dtype = dtype_of_scalar(fill_value) if dtype is None else dtype
     size = (size,) if isinstance(size, int) else size
-    return _filled(lambda xp, shape, raw: xp.full(shape, fill_value, raw), (tuple(size),), dtype, device, requires_grad)
+    return _filled(
+        lambda xp, shape, raw: xp.full(shape, fill_value, raw), (tuple(size),), None, dtype, device, requires_grad
+    )
 
 
 def zeros_like(
@@ -230,14 +233,12 @@ def arange(
     end: Any = None,
     step: Any = 1,
     *,
-    out: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """start, start + step, ... below end; int64 when all are integers."""
-    _refuse_out(out)
     start, end = (0, start) if end is None else (start, end)
     start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
     if step == 0:
@@ -261,14 +262,12 @@ def linspace(
     end: Any,
     steps: int,
     *,
-    out: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """`steps` values evenly spaced from start to end, both included, counted from the nearer end."""
-    _refuse_out(out)
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -306,14 +305,12 @@ def eye(
     n: int,
     m: int | None = None,
     *,
-    out: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Ones on the diagonal of an n x m matrix (m defaults to n)."""
-    _refuse_out(out)
     if n < 0 or (m is not None and m < 0):
         raise RuntimeError(f"eye: sizes must not be negative, got {n} and {m}")
     where = backend.backend_for(device)

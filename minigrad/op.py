@@ -72,6 +72,9 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.name}{self.signature}>"
 
+    def __reduce__(self) -> str:
+        return self.name  # pickled by name, as functions are
+
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         arrays, parents, on_tensors, recording = [], [], False, False
         for x in inputs:

@@ -64,14 +64,13 @@ def rand(
     *sizes: Any,
     size: Any = None,
     generator: Generator | None = None,
-    out: None = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Any:
     """Uniform on [0, 1)."""
-    shape, draw = _shape("rand", sizes, size), _source("rand", generator, out)
+    shape, draw = _shape("rand", sizes, size), _source("rand", generator)
     return _tensor(draw.uniform(shape, dtype=to_numpy_dtype(dtype)), device, requires_grad)
 
 
@@ -79,14 +78,13 @@ def randn(
     *sizes: Any,
     size: Any = None,
     generator: Generator | None = None,
-    out: None = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Any:
     """Normal with mean 0 and variance 1."""
-    shape, draw = _shape("randn", sizes, size), _source("randn", generator, out)
+    shape, draw = _shape("randn", sizes, size), _source("randn", generator)
     return _tensor(draw.normal(shape, dtype=to_numpy_dtype(dtype)), device, requires_grad)
 
 
@@ -96,7 +94,6 @@ def randint(
     high: Any = None,
     size: Any = None,
     generator: Generator | None = None,
-    out: None = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -109,7 +106,7 @@ def randint(
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"randint takes its size as a tuple, such as randint(0, 10, (2, 3)); got {size!r}")
     low, high = _bounds("randint", positional, low, high)
-    values = _source("randint", generator, out).randint(low, high, _shape("randint", (), size), _or_int64(dtype))
+    values = _source("randint", generator).randint(low, high, _shape("randint", (), size), _or_int64(dtype))
     return _tensor(values, device, requires_grad)
 
 
@@ -117,14 +114,13 @@ def randperm(
     n: int,
     *,
     generator: Generator | None = None,
-    out: None = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Any:
     """A permutation of 0 .. n - 1; int64 by default."""
-    draw = _source("randperm", generator, out)
+    draw = _source("randperm", generator)
     return _tensor(draw.randperm(operator.index(n), _or_int64(dtype)), device, requires_grad)
 
 
@@ -139,7 +135,7 @@ def rand_like(
     memory_format: Any = None,
 ) -> Any:
     """Uniform on [0, 1); shape as `input`, and dtype and device too unless others are given."""
-    draw = _source("rand_like", generator, None)
+    draw = _source("rand_like", generator)
     values = draw.uniform(input.array.size, dtype=_dtype_like(input, dtype))
     return _tensor(laid_out_like(input.array, values), _device_like(input, device), requires_grad)
 
@@ -155,7 +151,7 @@ def randn_like(
     memory_format: Any = None,
 ) -> Any:
     """Normal with mean 0 and variance 1; shape as `input`, and dtype and device too unless others are given."""
-    draw, array = _source("randn_like", generator, None), input.array
+    draw, array = _source("randn_like", generator), input.array
     values = draw.normal(array.size, dtype=_dtype_like(input, dtype), contiguous=array.flags.c_contiguous)
     return _tensor(laid_out_like(array, values), _device_like(input, device), requires_grad)
 
@@ -174,27 +170,25 @@ def randint_like(
 ) -> Any:
     """`randint_like(input, high)` or `(input, low, high)`: integers, with the shape, dtype and device of `input`."""
     low, high = _bounds("randint_like", list(args), low, high)
-    draw = _source("randint_like", generator, None)
+    draw = _source("randint_like", generator)
     values = draw.randint(low, high, input.array.size, _dtype_like(input, dtype))
     return _tensor(laid_out_like(input.array, values), _device_like(input, device), requires_grad)
 
 
-def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None, out: None = None) -> Any:
+def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None) -> Any:
     """1 with the probability that `input` holds at that place (or `p` everywhere), else 0; dtype as `input`'s."""
-    draw, array = _source("bernoulli", generator, out), input.array
+    draw, array = _source("bernoulli", generator), input.array
     values = draw.bernoulli(backend.to_host(array) if p is None else float(p), array.shape, array.dtype)
     return _tensor(values, input.device, False)
 
 
-def multinomial(
-    input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None, out: None = None
-) -> Any:
+def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
     """Category indices drawn by the weights in `input`, (C,) -> (num_samples,) or (N, C) -> (N, num_samples), int64.
 
     The rows need not sum to one. RuntimeError for weights that are negative, not finite or all zero, and for more
     samples than categories without replacement.
     """
-    draw = _source("multinomial", generator, out)
+    draw = _source("multinomial", generator)
     return _tensor(draw.multinomial(backend.to_host(input.array), num_samples, replacement), input.device, False)
 
 
@@ -204,14 +198,13 @@ def normal(
     size: Any = None,
     *,
     generator: Generator | None = None,
-    out: None = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Any:
     """`normal(mean, std, size)` for two numbers, `normal(mean, std)` where one or both are Tensors, which broadcast."""
-    draw = _source("normal", generator, out)
+    draw = _source("normal", generator)
     like = next((x for x in (mean, std) if hasattr(x, "array")), None)
     if like is None:
         if size is None:
@@ -239,9 +232,7 @@ def _tensor(values: np.ndarray, device: Any, requires_grad: bool) -> Any:
     return from_array(values, device=device, requires_grad=requires_grad)
 
 
-def _source(name: str, generator: Generator | None, out: None) -> Generator:
-    if out is not None:
-        raise NotImplementedError(f"{name} has no out=; write x.copy_({name}(...)) or x = {name}(...)")
+def _source(name: str, generator: Generator | None) -> Generator:
     if not (generator is None or isinstance(generator, Generator)):
         raise TypeError(f"{name} expects generator to be a minigrad.Generator, got {type(generator).__name__}")
     return default_generator if generator is None else generator

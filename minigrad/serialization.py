@@ -4,6 +4,9 @@ The file is a zip: `structure.json` describes the object (containers, numbers, s
 `arrays/N.npy` holds each array once, however often it occurs, so tied weights stay tied. Nothing in it is executed on
 loading: arrays are read with NumPy's own reader and pickling refused. Writing goes to a temporary file beside the
 target, which replaces it when complete: an interruption leaves the old file.
+
+An object that is more than plain data (a whole module) is pickled instead, as `object.pkl`. A pickle may run code, so
+such a file is read only where the caller says that it may: `load(f, weights_only=False)`.
 """
 
 import io
@@ -37,18 +40,87 @@ _SIGNS_OF_DAMAGE = (  # what the readers of zip, JSON and NumPy files raise on b
 def save(obj: Any, f: "str | os.PathLike | BinaryIO") -> None:
     """Write tensors, numbers, strings, bytes, None and (nested) dicts, lists, tuples of them to a path or binary file.
 
-    TypeError names the place of anything else, before a byte is written.
+    Any other object is pickled whole; what pickle cannot do raises as there, with a note on which part of the object
+    is no plain data, before a byte is written.
     """
     arrays: list[np.ndarray] = []
     places: dict[int, int] = {}
     keep: list[Any] = []  # ids stay valid while the objects live
-    structure = {"format": _MAGIC, "object": _describe(obj, arrays, places, keep, "the object")}
+    try:
+        structure = {"format": _MAGIC, "object": _describe(obj, arrays, places, keep, "the object")}
+    except _NotPlain as reason:
+        _save_whole(obj, f, str(reason))
+        return
+    _write(f, structure, arrays)
+
+
+class _NotPlain(Exception):
+    """The object holds something that is no plain data; the message says where, and what it is."""
+
+
+class _Pickler(pickle.Pickler):
+    """Writes an object whose tensors stay outside, in `arrays`; one that occurs twice is one tensor again later."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self.arrays: list[np.ndarray] = []
+        self.places: dict[int, int] = {}
+        self.keep: list[Any] = []
+        self.numbers: dict[int, int] = {}
+
+    def persistent_id(self, obj: Any) -> tuple | None:
+        from minigrad.nn import Parameter
+
+        if type(obj) not in (Tensor, Parameter):
+            return None
+        self.keep.append(obj)
+        number = self.numbers.setdefault(id(obj), len(self.numbers))
+        return number, _describe(obj, self.arrays, self.places, self.keep, "")
+
+
+class _Pickled:
+    """A pickled object in its archive, on the way to the one place that decides to run it."""
+
+    def __init__(self, archive: zipfile.ZipFile, device: Any):
+        self.code = archive.read("object.pkl")
+        names = [name for name in archive.namelist() if name.startswith("arrays/")]
+        self.arrays = {int(name[7:-4]): _array(archive, int(name[7:-4])) for name in names}
+        self.device = device
+        self.tensors: dict[int, Tensor] = {}
+
+    def load(self) -> Any:
+        reader = pickle.Unpickler(io.BytesIO(self.code))
+        reader.persistent_load = self.tensor  # type: ignore[method-assign]
+        return reader.load()
+
+    def tensor(self, identity: tuple[int, dict]) -> Tensor:
+        number, d = identity
+        if number not in self.tensors:
+            kind, place = next(iter(d.items()))
+            self.tensors[number] = _tensor(kind, self.arrays[place], d, self.device)
+        return self.tensors[number]
+
+
+def _save_whole(obj: Any, f: "str | os.PathLike | BinaryIO", reason: str) -> None:
+    code = io.BytesIO()
+    pickler = _Pickler(code)
+    try:
+        pickler.dump(obj)
+    except Exception as error:
+        error.add_note(f"{reason}, and pickle cannot write it. For a module save module.state_dict()")
+        raise
+    _write(f, {"format": _MAGIC, "pickled": reason}, pickler.arrays, code.getvalue())
+
+
+def _write(f: Any, structure: dict, arrays: list[np.ndarray], code: bytes | None = None) -> None:
     text = json.dumps(structure)
     with _target(f) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("structure.json", text)
         for i, array in enumerate(arrays):
             with archive.open(f"arrays/{i}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, array, allow_pickle=False)
+        if code is not None:
+            archive.writestr("object.pkl", code)
 
 
 @contextmanager
@@ -93,7 +165,7 @@ def _describe(obj: Any, arrays: list, places: dict, keep: list, where: str) -> A
         return {kind: number, "dtype": obj.dtype.name, "requires_grad": obj.requires_grad}
     if isinstance(obj, np.ndarray):
         if obj.dtype.kind not in "biuf":
-            raise TypeError(f"cannot save {where}: a NumPy array of {obj.dtype}; numbers and bools are saved")
+            raise _NotPlain(f"{where} is a NumPy array of {obj.dtype}")
         return {"ndarray": _place(obj, arrays, places, keep)}
     if isinstance(obj, (bytes, bytearray)):
         return {"bytes": bytes(obj).hex()}
@@ -111,10 +183,7 @@ def _describe(obj: Any, arrays: list, places: dict, keep: list, where: str) -> A
     if isinstance(obj, (list, tuple, set)):
         kind = "list" if isinstance(obj, list) else "set" if isinstance(obj, set) else "tuple"
         return {kind: [_describe(v, arrays, places, keep, f"{where}[{i}]") for i, v in enumerate(obj)]}
-    raise TypeError(
-        f"cannot save {where}: a {type(obj).__name__}. Tensors, numbers, strings and plain containers of them can be; "
-        f"for a module save module.state_dict()"
-    )
+    raise _NotPlain(f"{where} is a {type(obj).__name__}")
 
 
 def _place(array: Any, arrays: list, places: dict, keep: list) -> int:
@@ -127,24 +196,28 @@ def _place(array: Any, arrays: list, places: dict, keep: list) -> int:
 
 
 def load(
-    f: "str | os.PathLike | BinaryIO", map_location: Any = None, *, weights_only: bool = True, mmap: bool | None = None
-) -> Any:
+    f: "str | os.PathLike | BinaryIO", map_location: Any = None, pickle_module: Any = None, *,
+    weights_only: bool | None = None, mmap: bool | None = None,
+) -> Any:  # fmt: skip
     """Read what `save` wrote, or a file of PyTorch's torch.save (`torch_files.py`); its content tells which.
 
     `map_location`: the device for all tensors (default: the host), a dict from the names of devices to others, or a
-    function of (storage, name) as PyTorch takes it. `weights_only` is accepted and always so.
+    function of (storage, name) as PyTorch takes it. `weights_only=False` lets a whole object be read that `save` had
+    to pickle, which runs the code that its pickle names: only for files that you trust. (`pickle_module` is ignored.)
 
-    RuntimeError for a truncated, altered or foreign file, with its name. In a file of PyTorch, whatever is no tensor,
-    number, string or plain container is refused by name: `unpickle.Refused`, a pickle.UnpicklingError.
+    RuntimeError for a truncated, altered or foreign file, with its name. Without `weights_only=False`, and in a file of
+    PyTorch always, whatever is no tensor, number, string or plain container is refused by name: `unpickle.Refused`, a
+    pickle.UnpicklingError.
     """
     if not (isinstance(f, (str, os.PathLike)) or (hasattr(f, "read") and hasattr(f, "seek"))):
         raise TypeError(f"load takes a path or a file that was opened for reading bytes, got {type(f).__name__}")
     name = os.fspath(f) if isinstance(f, (str, os.PathLike)) else getattr(f, "name", "the file")
     with open(f, "rb") if isinstance(f, (str, os.PathLike)) else nullcontext(f) as file:
-        return _read(file, name, map_location)
+        found = _read(file, name, map_location, weights_only is False)
+    return found.load() if isinstance(found, _Pickled) else found
 
 
-def _read(file: BinaryIO, name: str, map_location: Any) -> Any:
+def _read(file: BinaryIO, name: str, map_location: Any, trusted: bool) -> Any:
     try:
         start = file.tell()
         first = file.read(len(torch_files.LEGACY_START))
@@ -159,13 +232,25 @@ def _read(file: BinaryIO, name: str, map_location: Any) -> Any:
             structure = json.loads(archive.read("structure.json"))
             if structure.get("format") != _MAGIC:
                 raise RuntimeError(f"{name} is of format {structure.get('format')!r}; this version reads {_MAGIC!r}")
-            return _restore(structure["object"], archive, {}, torch_files.placed(map_location, "cpu"))
+            device = torch_files.placed(map_location, "cpu")
+            if "pickled" not in structure:
+                return _restore(structure["object"], archive, {}, device)
+            if not trusted:
+                raise Refused(
+                    f"{structure['pickled']}. To read it, which runs the code that it names, pass weights_only=False; "
+                    f"save the weights alone with save(module.state_dict(), file)"
+                )
+            return _Pickled(archive, device)
     except Refused as error:
         raise Refused(f"{name} holds more than weights: {error}") from error
     except _SIGNS_OF_DAMAGE as error:
         raise RuntimeError(
             f"{name} is truncated, altered or not a file of minigrad.save or torch.save: {error}"
         ) from error
+
+
+def _array(archive: zipfile.ZipFile, place: int) -> np.ndarray:
+    return np.lib.format.read_array(io.BytesIO(archive.read(f"arrays/{place}.npy")), allow_pickle=False)
 
 
 def _restore(d: Any, archive: zipfile.ZipFile, made: dict[int, np.ndarray], device: Any) -> Any:
@@ -188,7 +273,7 @@ def _restore(d: Any, archive: zipfile.ZipFile, made: dict[int, np.ndarray], devi
         return items if kind == "list" else tuple(items) if kind == "tuple" else set(items)
     if kind in ("tensor", "parameter", "ndarray"):
         if value not in made:
-            made[value] = np.lib.format.read_array(io.BytesIO(archive.read(f"arrays/{value}.npy")), allow_pickle=False)
+            made[value] = _array(archive, value)
         if kind == "ndarray":
             return made[value]
         return _tensor(kind, made[value], d, device)

@@ -38,11 +38,6 @@ def test_negative_sizes(make):
         make(2, -3)
 
 
-def test_out_is_refused():
-    with pytest.raises(TypeError, match="out= is not supported"):
-        mg.zeros(2, out=mg.ones(2))
-
-
 def test_tensor_copies_whatever_it_is_given():
     source = mg.ones(2, requires_grad=True)
     x = mg.tensor(source)

@@ -1,0 +1,105 @@
+"""Habits of published programs: how they call functions, save whole objects, and hand data over."""
+
+import io
+import pickle
+from collections import deque
+
+import numpy as np
+from programs.common import error_of
+
+
+class _Net:
+    """Something that only pickle can write."""
+
+    def __init__(self, weight):
+        self.weight = weight
+        self.again = weight
+        self.size = (2, 3)
+
+
+def _through(m, obj, **options):
+    file = io.BytesIO()
+    m.save(obj, file)
+    file.seek(0)
+    return m.load(file, **options)
+
+
+CASES = {
+    "out of add": lambda m: _out(m, m.zeros(2), lambda out: m.add(m.ones(2), 1, out=out)),
+    "out of matmul": lambda m: _out(m, m.zeros(2, 2), lambda out: m.matmul(m.ones(2, 3), m.ones(3, 2), out=out)),
+    "out of another dtype": lambda m: _out(m, m.zeros(2).double(), lambda out: m.mul(m.ones(2), 3, out=out)),
+    "out too narrow": lambda m: m.add(m.ones(2), 1, out=m.zeros(2, dtype=m.int64)),
+    "out of no elements": lambda m: _out(m, m.empty(0), lambda out: m.exp(m.zeros(2, 2), out=out)),
+    "out of max": lambda m: list(
+        m.max(m.tensor([[1.0, 5.0], [7.0, 2.0]]), 1, out=(m.empty(0), m.empty(0, dtype=m.long)))
+    ),
+    "out under grad": lambda m: m.add(m.ones(2, requires_grad=True), 1, out=m.zeros(2)),
+    "out that wants a gradient": lambda m: m.add(m.ones(2), 1, out=m.zeros(2, requires_grad=True)),
+    "out is no tensor": lambda m: m.add(m.ones(2), 1, out=[1, 2]),
+    "out of arange": lambda m: m.arange(0, 4, out=m.LongTensor(4)),
+    "out of zeros": lambda m: _out(m, m.ones(2), lambda out: m.zeros(2, out=out)),
+    "out of cat": lambda m: _out(m, m.zeros(4), lambda out: m.cat([m.ones(2), m.ones(2)], out=out)),
+    "input by name": lambda m: [
+        m.sum(input=m.ones(2, 2), dim=1),
+        m.add(input=m.ones(2), other=2, alpha=3),
+        m.softmax(input=m.zeros(2), dim=0),
+        m.argmax(input=m.tensor([1, 3, 2])),
+        m.cat(tensors=[m.ones(1), m.zeros(1)], dim=0),
+    ],
+    "size by name": lambda m: [m.zeros(size=(2, 1)), m.ones(size=[2]), m.empty(size=(0, 2))],
+    "deques": lambda m: [m.tensor(deque([1.5, 2.0])), m.tensor([deque([1, 2]), (3, 4)])],
+    "memory maps": lambda m: [m.from_numpy(_memmap()), m.from_numpy(_memmap()[1:3].astype(np.int64)) * 2],
+}
+
+
+def _out(m, out, call):
+    returned = call(out)
+    return [returned is out, out]
+
+
+def _memmap():
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        np.arange(4, dtype=np.int32).tofile(file)
+        file.flush()
+        return np.memmap(file, dtype=np.int32, mode="r+", shape=(4,))
+
+
+def whole_objects_are_saved(m):
+    net = _through(m, _Net(m.arange(3.0)), weights_only=False)
+    return [type(net) is _Net, net.weight, net.weight is net.again, net.size]
+
+
+def whole_modules_are_saved(m):
+    m.manual_seed(0)
+    net = m.nn.Sequential(m.nn.Linear(3, 2), m.nn.ReLU(), m.nn.Dropout(), m.nn.BatchNorm1d(2)).eval()
+    again = _through(m, net, weights_only=False)
+    x = m.arange(6.0).reshape(2, 3)
+    same = [bool((p == q).all()) for p, q in zip(net.parameters(), again.parameters(), strict=True)]
+    requires = [type(p).__name__ + str(p.requires_grad) for p in again.parameters()]
+    return [repr(again) == repr(net), again.training, same, requires, bool((again(x) == net(x)).all())]
+
+
+def whole_objects_are_loaded_on_request_alone(m):
+    file = io.BytesIO()
+    m.save(m.nn.Linear(1, 1), file)
+    found = []
+    for options in ({}, {"weights_only": True}):
+        file.seek(0)
+        try:
+            m.load(file, **options)
+        except pickle.UnpicklingError:
+            found.append(options)
+    return found
+
+
+def what_pickle_cannot_write(m):
+    return error_of(lambda: _through(m, {"a": lambda: 1}))
+
+
+def graphs_are_walked_by_hand(m):
+    x = m.ones(2, requires_grad=True)
+    y = x * 2 + x.exp()
+    functions = y.grad_fn.next_functions
+    return [len(functions), [n for _, n in functions], len(functions[0][0].next_functions)]
