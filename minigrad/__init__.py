@@ -11,7 +11,7 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.")
 
 from math import e, inf, nan, pi
 
-from minigrad.tensor import Size, Tensor  # isort: skip  (first: tensor.py and ops/ import each other)
+from minigrad.tensor import Size, Tensor, must_be_condition  # isort: skip  (first: tensor.py and ops/ import each other)
 from minigrad import autograd, backend, dtype as _dtype, functions, linalg, ops, random
 from minigrad.alias import alias
 from minigrad.anomaly import is_anomaly_enabled, set_detect_anomaly
@@ -164,8 +164,8 @@ permute, transpose, swapaxes, swapdims, movedim, moveaxis, t = (
     Tensor.permute, Tensor.transpose, Tensor.swapaxes, Tensor.swapdims, Tensor.movedim, Tensor.moveaxis, Tensor.t,
 )  # fmt: skip
 squeeze, unsqueeze, broadcast_to, tile = Tensor.squeeze, Tensor.unsqueeze, Tensor.broadcast_to, Tensor.tile
-repeat_interleave, chunk, split, split_with_sizes, unbind = (
-    Tensor.repeat_interleave, Tensor.chunk, Tensor.split, Tensor.split_with_sizes, Tensor.unbind,
+repeat_interleave, chunk, split_with_sizes, unbind = (
+    Tensor.repeat_interleave, Tensor.chunk, Tensor.split_with_sizes, Tensor.unbind,
 )  # fmt: skip
 narrow, select, flip, roll, tril, triu = (
     Tensor.narrow, Tensor.select, Tensor.flip, Tensor.roll, Tensor.tril, Tensor.triu,
@@ -209,7 +209,12 @@ def where(condition, input=None, other=None):
     """`input` where the condition holds, else `other`; with the condition alone, the positions where it holds."""
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    return ops.where(condition, input, other)
+    return ops.where(must_be_condition(condition), input, other)
+
+
+def split(tensor, split_size_or_sections, dim=0):  # noqa: F811  PyTorch calls it so
+    """Pieces of one size (the last may be smaller), or of the sizes in a list: `Tensor.split` under PyTorch's names."""
+    return tensor.split(split_size_or_sections, dim)
 
 
 def numel(input):

@@ -20,9 +20,16 @@ def of_method(method: Callable) -> Callable:
 
     @functools.wraps(method)
     def function(input: Any, *args: Any, out: Any = None, **options: Any) -> Any:
-        if out is None:
-            return method(input, *args, **options)
-        return written(out, method, input, *args, **options)
+        try:
+            if out is None:
+                return method(input, *args, **options)
+            return written(out, method, input, *args, **options)
+        except AttributeError as error:
+            if isinstance(input, Tensor):
+                raise
+            raise TypeError(
+                f"{method.__name__}(): argument 'input' must be Tensor, not {type(input).__name__}"
+            ) from error
 
     return function
 

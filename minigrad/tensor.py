@@ -492,15 +492,15 @@ class Tensor:
     # ------------------------------------------------------------------ elementwise
 
     def add(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        return ops.add(self, other if alpha == 1 else ops.mul(other, alpha))
+        return ops.add(self, times(self, other, alpha))
 
     def sub(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        return ops.sub(self, other if alpha == 1 else ops.mul(other, alpha))
+        return ops.sub(self, times(self, other, alpha))
 
     subtract = sub
 
     def rsub(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        return ops.sub(other, self if alpha == 1 else ops.mul(self, alpha))
+        return ops.sub(other, times(other, self, alpha))
 
     def mul(self, other: Any) -> Tensor:
         return ops.mul(self, other)
@@ -648,18 +648,22 @@ class Tensor:
         return ops.clamp(self, None, max)
 
     def maximum(self, other: Any) -> Tensor:
-        return ops.maximum(self, other)
+        return ops.maximum(self, must_be_tensor("maximum", "other", other))
 
     def minimum(self, other: Any) -> Tensor:
-        return ops.minimum(self, other)
+        return ops.minimum(self, must_be_tensor("minimum", "other", other))
 
     def lerp(self, end: Any, weight: Any) -> Tensor:
         return ops.lerp(self, end, weight)
 
     def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+        must_be_tensor("addcmul", "tensor1", tensor1), must_be_tensor("addcmul", "tensor2", tensor2)
         return ops.add(self, ops.mul(ops.mul(tensor1, tensor2), value))
 
     def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+        must_be_tensor("addcdiv", "tensor1", tensor1), must_be_tensor("addcdiv", "tensor2", tensor2)
+        if not (tensor1.is_floating_point() or tensor2.is_floating_point()):
+            raise RuntimeError("addcdiv: Integer division with addcdiv is not supported; use tensor1.float()")
         return ops.add(self, ops.mul(ops.div(tensor1, tensor2), value))
 
     def eq(self, other: Any) -> Tensor:
@@ -691,6 +695,8 @@ class Tensor:
         atol: builtins.float = 1e-8,
         equal_nan: builtins.bool = False,
     ) -> Tensor:
+        if self.dtype is not must_be_tensor("isclose", "other", other).dtype:
+            raise RuntimeError(f"isclose: {self.dtype} did not match {other.dtype}; use x.to(other.dtype)")
         return ops.isclose(self, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
     def allclose(
@@ -744,8 +750,8 @@ class Tensor:
     def bitwise_not(self) -> Tensor:
         return ops.bitwise_not(self)
 
-    def where(self, condition: Any, other: Any) -> Tensor:
-        return ops.where(condition, self, other)
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        return ops.where(must_be_condition(condition), self, other)
 
     def softmax(self, dim: int | None = None, dtype: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
@@ -822,19 +828,33 @@ class Tensor:
         axis: Any = None,
         keepdims: builtins.bool = False,
     ) -> Tensor:
-        return ops.sqrt(self.var(dim, unbiased, keepdim, correction=correction, axis=axis, keepdims=keepdims))
+        dim, unbiased = (None, dim) if isinstance(dim, builtins.bool) else (dim, unbiased)
+        correction = builtins.int(unbiased) if correction is None else correction
+        return ops.std(
+            self, axis=dims(either(dim, axis), self.array.ndim), correction=correction, keepdims=keepdim or keepdims
+        )
 
     def var_mean(
-        self, dim: Any = None, unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, correction: Any = None
+        self,
+        dim: Any = None,
+        unbiased: builtins.bool = True,
+        keepdim: builtins.bool = False,
+        *,
+        correction: Any = None,
     ) -> tuple:
         dim, unbiased = (None, dim) if isinstance(dim, builtins.bool) else (dim, unbiased)
         return self.var(dim, unbiased, keepdim, correction=correction), self.mean(dim, keepdim)
 
     def std_mean(
-        self, dim: Any = None, unbiased: builtins.bool = True, keepdim: builtins.bool = False, *, correction: Any = None
+        self,
+        dim: Any = None,
+        unbiased: builtins.bool = True,
+        keepdim: builtins.bool = False,
+        *,
+        correction: Any = None,
     ) -> tuple:
-        var, mean = self.var_mean(dim, unbiased, keepdim, correction=correction)
-        return ops.sqrt(var), mean
+        dim, unbiased = (None, dim) if isinstance(dim, builtins.bool) else (dim, unbiased)
+        return self.std(dim, unbiased, keepdim, correction=correction), self.mean(dim, keepdim)
 
     def amax(self, dim: Any = (), keepdim: builtins.bool = False) -> Tensor:
         return ops.amax(self, axis=dims(None if dim == () else dim, self.array.ndim), keepdims=keepdim)
@@ -869,10 +889,12 @@ class Tensor:
 
     def argmax(self, dim: int | None = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
         dim = either(dim, axis)
+        refuse_bools("argmax", self)
         return ops.argmax(self, axis=None if dim is None else one_dim(dim, self.array.ndim), keepdims=keepdim)
 
     def argmin(self, dim: int | None = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
         dim = either(dim, axis)
+        refuse_bools("argmin", self)
         return ops.argmin(self, axis=None if dim is None else one_dim(dim, self.array.ndim), keepdims=keepdim)
 
     def all(self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
@@ -960,7 +982,10 @@ class Tensor:
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         return ops.swapaxes(self, dim0=one_dim(dim0, self.array.ndim), dim1=one_dim(dim1, self.array.ndim))
 
-    swapaxes = swapdims = transpose
+    swapdims = transpose
+
+    def swapaxes(self, axis0: int, axis1: int) -> Tensor:
+        return self.transpose(axis0, axis1)
 
     def movedim(self, source: Any, destination: Any) -> Tensor:
         return ops.movedim(self, source, destination)
@@ -1008,7 +1033,12 @@ class Tensor:
         repeats = sizes(times, dims)
         return ops.repeat(self, (1,) * (self.array.ndim - len(repeats)) + repeats)
 
-    def repeat_interleave(self, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+    def repeat_interleave(
+        self, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+    ) -> Tensor:
+        """Each slice `repeats` times; of counts alone, the positions: [1, 2] gives [0, 1, 1]."""
+        if repeats is None:
+            return creation.arange(self.array.size, device=self.device).repeat_interleave(self)
         return ops.repeat_interleave(self, repeats, dim)
 
     def chunk(self, chunks: int, dim: int = 0) -> tuple:
@@ -1560,6 +1590,36 @@ def _rebuild(kind: type, array: np.ndarray, device: str, requires_grad: bool) ->
 
 def _comparable(other: Any) -> bool:
     return isinstance(other, (Tensor, np.ndarray, np.generic, int, float, bool)) or backend.is_array(other)
+
+
+def must_be_tensor(function: str, argument: str, x: Any) -> Any:
+    """The argument; TypeError if it is no Tensor, for functions that take no numbers there."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{function}(): argument '{argument}' must be Tensor, not {type(x).__name__}")
+    return x
+
+
+def must_be_condition(x: Any) -> Any:
+    """A tensor of bools (or uint8, the old type of masks)."""
+    if must_be_tensor("where", "condition", x).dtype not in (dtypes.bool_, dtypes.uint8):
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got {x.dtype}; use x != 0")
+    return x
+
+
+def refuse_bools(function: str, x: Tensor) -> None:
+    if x.array.dtype.kind == "b":
+        raise RuntimeError(f"{function} is not implemented for bool tensors; use x.int().{function}()")
+
+
+def times(x: Any, other: Any, alpha: Any) -> Any:
+    """alpha other, which is to be added to x; RuntimeError where alpha's type would change that of the sum."""
+    if alpha == 1 and isinstance(alpha, int):
+        return other
+    if not isinstance(alpha, int):
+        both = dtypes.result_dtype([y.array if isinstance(y, Tensor) else y for y in (x, other)])
+        if not both.is_floating_point:
+            raise RuntimeError(f"For integral input tensors, argument alpha must not be a float, got {alpha}")
+    return ops.mul(other, alpha)
 
 
 def either(dim: Any, axis: Any) -> Any:

@@ -23,7 +23,7 @@ from typing import Any
 from minigrad.conformance.outcome import TOLERANCES, Program, error_of
 from minigrad.conformance.surface import SURFACE
 
-__all__ = ["CASES", "Case", "case_list", "cases_of", "error_of", "recorded"]
+__all__ = ["CASES", "Case", "case_list", "cases_of", "error_of", "everywhere", "recorded"]
 
 RECORDED = Path(__file__).parent / "recorded"
 CASE_FILES = Path(__file__).parent / "cases"
@@ -68,6 +68,11 @@ def cases_of(section: str) -> Callable[..., Callable[[Program], Program]]:
         return register
 
     return case
+
+
+def everywhere(*names: str) -> list[str]:
+    """The names as those of torch, of Tensor and of the ops, wherever they are listed: torch.exp, x.exp, the op exp."""
+    return [f"{key}:{name}" for name in names for key in ("functions", "tensor", "ops") if name in SURFACE[key].names]
 
 
 def _is_qualified(name: str) -> bool:

@@ -21,7 +21,7 @@ def outcome(program: Program, library: Any) -> Any:
     try:
         return tell(program(library))
     except Exception as error:
-        return {"error": type(error).__name__}
+        return {"error": _kind(error)}
 
 
 def error_of(call: Callable[[], Any]) -> str:
@@ -29,8 +29,12 @@ def error_of(call: Callable[[], Any]) -> str:
     try:
         call()
     except Exception as error:
-        return type(error).__name__
+        return _kind(error)
     return "no error"
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__.removeprefix("_")  # PyTorch's linalg.LinAlgError calls itself _LinAlgError
 
 
 def tell(x: Any) -> Any:

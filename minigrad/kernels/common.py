@@ -137,7 +137,9 @@ def abs(x):
 
 
 def sign(x):
-    return x.copy() if x.dtype.kind == "b" else array_module(x).sign(x)
+    if x.dtype.kind in "biu":
+        return x.copy() if x.dtype.kind == "b" else array_module(x).sign(x)
+    return array_module(x).sign(array_module(x).where(x == x, x, x.dtype.type(0)))  # of nan it is 0
 
 
 def floor(x):

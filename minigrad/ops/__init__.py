@@ -213,6 +213,7 @@ from minigrad.ops.reduce import (
     product_of_others as product_of_others,
     running_products_before as running_products_before,
     sort as sort,
+    std as std,
     sum as sum,
     topk as topk,
     two_norm as two_norm,

@@ -10,7 +10,7 @@ from typing import Any
 from minigrad.backend import is_array, kernels_of
 from minigrad.dtype import is_floating, promote
 from minigrad.op import op
-from minigrad.ops.comparison import eq, gt, kernels_of_any, le, logical_and, logical_not, logical_or, lt
+from minigrad.ops.comparison import eq, ge, gt, kernels_of_any, le, logical_and, logical_not, logical_or, lt
 from minigrad.tensor import Tensor
 
 # ---------------------------------------------------------------- arithmetic
@@ -165,7 +165,7 @@ def zeros_as_vjp(dy):
 
 @op
 def sign(x):
-    """-1, 0 or 1."""
+    """-1, 0 or 1; 0 for nan."""
     return kernels_of(x).sign(x)
 
 
@@ -223,31 +223,29 @@ def round_vjp(dy):
 
 @op(promotion="common")
 def maximum(a, b):
-    """The larger of two; nan if either is. Equal entries share the gradient."""
+    """The larger of two; nan if either is. Equal entries share the gradient; beside a nan both get all of it."""
     return kernels_of(a if is_array(a) else b).maximum(a, b)
 
 
 @maximum.vjp
 def maximum_vjp(dy, a, b, needs):
-    half = where(eq(a, b), 0.5 * dy, 0.0)
     return (
-        half + where(gt(a, b), dy, 0.0) if needs[0] else None,
-        half + where(lt(a, b), dy, 0.0) if needs[1] else None,
+        where(lt(a, b), 0.0, where(eq(a, b), 0.5 * dy, dy)) if needs[0] else None,
+        where(gt(a, b), 0.0, where(eq(a, b), 0.5 * dy, dy)) if needs[1] else None,
     )
 
 
 @op(promotion="common")
 def minimum(a, b):
-    """The smaller of two; nan if either is. Equal entries share the gradient."""
+    """The smaller of two; nan if either is. Equal entries share the gradient; beside a nan both get all of it."""
     return kernels_of(a if is_array(a) else b).minimum(a, b)
 
 
 @minimum.vjp
 def minimum_vjp(dy, a, b, needs):
-    half = where(eq(a, b), 0.5 * dy, 0.0)
     return (
-        half + where(lt(a, b), dy, 0.0) if needs[0] else None,
-        half + where(gt(a, b), dy, 0.0) if needs[1] else None,
+        where(gt(a, b), 0.0, where(eq(a, b), 0.5 * dy, dy)) if needs[0] else None,
+        where(lt(a, b), 0.0, where(eq(a, b), 0.5 * dy, dy)) if needs[1] else None,
     )
 
 
@@ -264,7 +262,7 @@ def clamp_vjp(dy, x, low, high, needs):
     below = False if low is None else lt(x, low)
     above = False if high is None else gt(x, high)
     clear = True if low is None or high is None else le(low, high)  # else high wins everywhere
-    inside = logical_not(logical_or(below, above))
+    inside = logical_and(True if low is None else ge(x, low), True if high is None else le(x, high))  # no nan is
     return (
         where(inside, dy, 0.0) if needs[0] else None,
         where(logical_and(below, clear), dy, 0.0) if needs[1] else None,

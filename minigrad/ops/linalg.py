@@ -12,7 +12,7 @@ from minigrad.ops.elementwise import (
     zeros_as,
 )
 from minigrad.ops.shape import permute, reshape
-from minigrad.tensor import Tensor, from_raw, one_dim
+from minigrad.tensor import Tensor, from_raw, must_be_tensor, one_dim
 
 
 def mT(x: Any) -> Any:
@@ -83,6 +83,7 @@ def _operand(x: Any, other: Any) -> Tensor:
 
 def matmul_of_rank(name: str, a: Tensor, b: Tensor, rank_a: int, rank_b: int) -> Tensor:
     """mm, bmm, mv, dot: the product, for operands of exactly these ranks."""
+    must_be_tensor(name, "input", a), must_be_tensor(name, "the other", b)
     if a.array.ndim != rank_a or b.array.ndim != rank_b:
         raise RuntimeError(
             f"{name}: expected operands of {rank_a} and {rank_b} dimensions, got shapes {list(a.shape)} and "

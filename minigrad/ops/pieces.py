@@ -64,7 +64,7 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices of a dim, one by one, without it."""
     if not x.array.ndim:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     return tuple(getitem(x, index=(slice(None),) * dim + (i,)) for i in range(x.array.shape[dim]))
 
 

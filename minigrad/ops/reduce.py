@@ -79,16 +79,21 @@ def mean_vjp(dy, x_shape, axis):
 @op
 def var(x, *, axis, correction, keepdims):
     """sum((x - mean)^2) / (n - correction): correction 1 is the unbiased estimate; nan where n <= correction."""
+    return _variance("var", x, axis, correction, keepdims).astype(x.dtype)
+
+
+def _variance(name: str, x: Any, axis: tuple | None, correction: float, keepdims: bool) -> Any:
+    """The variance of an array, in float32 for halves."""
     if not is_floating(x.dtype):
-        raise RuntimeError(f"var takes floating-point tensors, got {dtypes.of(x.dtype)}; use x.float().var()")
+        raise RuntimeError(f"{name} takes floating-point tensors, got {dtypes.of(x.dtype)}; use x.float().{name}()")
     count = _count(x.shape, axis)
     wide = x.astype("float32") if x.dtype.itemsize == 2 else x
     centred = wide - (kernels_of(x).sum(wide, axis, True) / count if count else 0)
     total = kernels_of(x).sum(centred * centred, axis, keepdims)
     freedom = count - correction
     if freedom <= 0:
-        return (total * math.nan + (math.inf if count > 1 else math.nan)).astype(x.dtype)
-    return (total / freedom).astype(x.dtype)
+        return total * math.nan + (math.inf if count > 1 else math.nan)
+    return total / freedom
 
 
 @var.vjp
@@ -97,6 +102,18 @@ def var_vjp(dy, x, axis, correction):
     freedom = _count(x.shape, axis) - correction
     scale = 2 / freedom if freedom > 0 else math.nan
     return dy.reshape(keep_axes(x.shape, axis)) * (scale * centred)
+
+
+@op
+def std(x, *, axis, correction, keepdims):
+    """The square root of the variance; the gradient is 0 where it is 0."""
+    return kernels_of(x).sqrt(_variance("std", x, axis, correction, keepdims)).astype(x.dtype)
+
+
+@std.vjp
+def std_vjp(dy, x, y, axis, correction):
+    zero = eq(y, 0)  # all entries equal: the slope of the root is infinite, that of the variance 0
+    return var_vjp(where(zero, 0.0, dy / (2 * where(zero, 1.0, y))), x, axis, correction)
 
 
 @op
@@ -297,6 +314,7 @@ def any(x, *, axis, keepdims):
 
 def unique(x: Tensor, return_inverse: bool, return_counts: bool, dim: int | None) -> Any:
     """The sorted distinct values (slices along `dim`), with the inverse index and the counts if asked for."""
+    dim = None if dim is None else one_dim(dim, x.array.ndim)
     values, inverse, counts = kernels_of(x.array).unique(x.array, dim)
     results = [values] + [inverse] * return_inverse + [counts] * return_counts
     wrapped = tuple(from_raw(r) for r in results)
@@ -326,8 +344,7 @@ def logsumexp(x, *, axis, keepdims):
 @logsumexp.vjp
 def logsumexp_vjp(dy, x, y, axis):
     kept = keep_axes(x.shape, axis)
-    shifted = y.reshape(kept)
-    return dy.reshape(kept) * exp(x - where(eq(shifted, -math.inf), 0.0, shifted))
+    return dy.reshape(kept) * exp(x - y.reshape(kept))
 
 
 def vector_norm(x: Tensor, p: float, axis: tuple | None, keepdim: bool) -> Tensor:

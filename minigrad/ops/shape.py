@@ -320,6 +320,10 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
         tensors = tuple(tensors[0])
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f"meshgrid: indexing must be one of 'xy' or 'ij', but received: {indexing}")
+    if longer := [list(x.shape) for x in tensors if x.array.ndim > 1]:
+        raise RuntimeError(f"meshgrid: Expected 0D or 1D tensors, but got one of shape {longer[0]}")
+    if len({x.dtype for x in tensors}) > 1:
+        raise RuntimeError(f"meshgrid expects all tensors to have the same dtype, got {[x.dtype for x in tensors]}")
     shape = tuple(x.array.size for x in tensors)
     grids = []
     for i, x in enumerate(tensors):
