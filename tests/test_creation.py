@@ -53,3 +53,12 @@ def test_tensor_copies_whatever_it_is_given():
 
 def test_lists_of_tensors():
     assert mg.tensor([mg.tensor([1, 2]), mg.tensor([3, 4])]).tolist() == [[1, 2], [3, 4]]  # PyTorch takes 0-d ones only
+
+
+def test_from_numpy_takes_a_file_mapped_into_memory(tmp_path):
+    np.arange(6, dtype=np.int64).tofile(tmp_path / "tokens.bin")
+    mapped = np.memmap(tmp_path / "tokens.bin", dtype=np.int64, mode="r+")
+    x = mg.from_numpy(mapped[2:5])
+    assert mg.stack([x, x + 1]).tolist() == [[2, 3, 4], [3, 4, 5]]
+    x[0] = 9
+    assert mapped.tolist() == [0, 1, 9, 3, 4, 5]  # still the file's memory

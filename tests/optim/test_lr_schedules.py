@@ -120,6 +120,21 @@ def test_the_shape_of_a_schedule_in_plain_numbers():
     assert rates == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1, 0.05, 0.05, 0.025])
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda optimizer: lr_scheduler.StepLR(optimizer, 2),
+        lambda optimizer: lr_scheduler.MultiStepLR(optimizer, [2]),
+        lambda optimizer: lr_scheduler.ExponentialLR(optimizer, 0.9),
+        lambda optimizer: lr_scheduler.PolynomialLR(optimizer, 3),
+    ],
+)
+def test_a_rate_given_as_an_int_stays_one_until_it_changes(make):
+    optimizer = optim.SGD([minigrad.ones(1, requires_grad=True)], lr=5)
+    scheduler = make(optimizer)
+    assert repr(scheduler.get_last_lr()) == "[5]"  # as PyTorch prints it
+
+
 def test_initial_lr_is_kept_in_the_groups():
     optimizer = sgd()
     scheduler = lr_scheduler.ConstantLR(optimizer, 0.5)

@@ -15,7 +15,8 @@ Function = Callable[[int], float]
 class _FactorLR(LRScheduler):
     """rate(t) = base rate x factor(t), one factor for all groups.
 
-    Subclasses write `_factor(t)`, and `_ratio(t)` = factor(t) / factor(t - 1) in a form that is exact.
+    Subclasses write `_factor(t)`, and `_ratio(t)` = factor(t) / factor(t - 1) in a form that is exact: the
+    int 1 where nothing changes, so that a rate given as an int stays one.
     """
 
     def _factor(self, epoch: int) -> float:
@@ -46,7 +47,7 @@ class StepLR(_FactorLR):
         return self.gamma ** (epoch // self.step_size)
 
     def _ratio(self, epoch: int) -> float:
-        return self.gamma if epoch and epoch % self.step_size == 0 else 1.0
+        return self.gamma if epoch and epoch % self.step_size == 0 else 1
 
 
 class MultiStepLR(_FactorLR):
@@ -60,7 +61,8 @@ class MultiStepLR(_FactorLR):
         return self.gamma ** bisect.bisect_right(sorted(self.milestones.elements()), epoch)
 
     def _ratio(self, epoch: int) -> float:
-        return self.gamma ** self.milestones[epoch]
+        passed = self.milestones[epoch]
+        return self.gamma**passed if passed else 1
 
 
 class ConstantLR(_FactorLR):
@@ -76,7 +78,7 @@ class ConstantLR(_FactorLR):
         return self.factor if epoch < self.total_iters else 1.0
 
     def _ratio(self, epoch: int) -> float:
-        return self.factor if epoch == 0 else 1.0 / self.factor if epoch == self.total_iters else 1.0
+        return self.factor if epoch == 0 else 1.0 / self.factor if epoch == self.total_iters else 1
 
     def get_lr(self) -> list[float]:
         if self.factor == 0 and self.last_epoch == self.total_iters:
@@ -113,7 +115,7 @@ class LinearLR(_FactorLR):
         if epoch == 0:
             return self.start_factor
         if epoch > self.total_iters:
-            return 1.0
+            return 1
         rise = self.end_factor - self.start_factor
         return 1.0 + rise / (self.total_iters * self.start_factor + (epoch - 1) * rise)
 
@@ -129,7 +131,7 @@ class ExponentialLR(_FactorLR):
         return self.gamma**epoch
 
     def _ratio(self, epoch: int) -> float:
-        return self.gamma if epoch else 1.0
+        return self.gamma if epoch else 1
 
 
 class PolynomialLR(_FactorLR):
@@ -144,7 +146,7 @@ class PolynomialLR(_FactorLR):
 
     def _ratio(self, epoch: int) -> float:
         if epoch == 0 or epoch > self.total_iters:
-            return 1.0
+            return 1
         return ((1.0 - epoch / self.total_iters) / (1.0 - (epoch - 1) / self.total_iters)) ** self.power
 
 
