@@ -7,6 +7,7 @@ after it. MINIGRAD_MALLOC=0 leaves the allocator alone; other C libraries are le
 """
 
 import ctypes
+import functools
 import glob
 import os
 import platform
@@ -42,6 +43,7 @@ def keep_freed_memory() -> None:
     _malloc = "keeps freed memory (mallopt)" if all(done) else f"mallopt refused: {done}"
 
 
+@functools.cache
 def _openblas() -> Any:
     """The OpenBLAS that NumPy's wheels carry, already loaded; None for other builds (MKL, Accelerate)."""
     folder = os.path.join(os.path.dirname(np.__file__), os.pardir, "numpy.libs")
@@ -56,34 +58,79 @@ def _openblas() -> Any:
     return library
 
 
-def set_num_threads(count: int) -> None:
-    """How many threads matrix products use; everything else runs in one. With other programs running, fewer than there
-    are cores is often faster: the threads of one product wait for each other.
+def _threads_at_start() -> int:
+    """As many as there are cores this process may use, or fewer where the user's environment says so."""
+    limits = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "").split(",")[0].strip()
+        if value.isdigit() and int(value) > 0:
+            limits.append(int(value))
+    return min(limits)
 
-    Where NumPy's BLAS is not the OpenBLAS of its wheels, nothing is set and a warning says what to do instead.
+
+_threads = _threads_at_start()
+_blas_threads_before: int | None = None  # once the kernels have taken the BLAS over
+
+
+def kernel_threads() -> int:
+    """How many threads the compiled kernels share; 1 where MINIGRAD_BLAS_THREADS=keep leaves the BLAS its threads."""
+    return 1 if _keeps_blas() else _threads
+
+
+def _keeps_blas() -> bool:
+    return os.environ.get("MINIGRAD_BLAS_THREADS") == "keep"
+
+
+def take_over_blas() -> None:
+    """Set NumPy's BLAS to one thread, as the compiled kernels, products included, bring their own. Called by the first
+    kernel that runs in several threads, not at import.
     """
+    global _blas_threads_before
+    library = _openblas()
+    if library is not None and _blas_threads_before is None:
+        _blas_threads_before = library.scipy_openblas_get_num_threads64_()
+        library.scipy_openblas_set_num_threads64_(1)
+
+
+def set_num_threads(count: int) -> None:
+    """How many threads products and kernels use. With other programs running, fewer than there are cores is often
+    faster: the threads of one product wait for each other.
+
+    Where the kernels do not run (no Numba, float64) the number goes to NumPy's BLAS; if that is not the OpenBLAS of
+    NumPy's wheels, nothing can be set and a warning says what to do instead.
+    """
+    global _threads
     if not isinstance(count, int) or isinstance(count, bool):
         raise TypeError(f"set_num_threads takes an int, got {count!r}")
     if count < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, got {count}")
+    _threads = count
     library = _openblas()
     if library is None:
         told = "this NumPy's BLAS cannot be told its threads from here: set OMP_NUM_THREADS before Python starts"
         warnings.warn(told, stacklevel=2)
-        return
-    library.scipy_openblas_set_num_threads64_(count)
+    elif _blas_threads_before is None:
+        library.scipy_openblas_set_num_threads64_(count)
 
 
 def get_num_threads() -> int:
-    """How many threads matrix products use."""
-    library = _openblas()
-    return (os.cpu_count() or 1) if library is None else library.scipy_openblas_get_num_threads64_()
+    """How many threads products and kernels use."""
+    return _threads
 
 
 def _core_name() -> str:
     """Which processor OpenBLAS computes for; Haswell on one with AVX-512 means half its speed."""
     library = _openblas()
     return "" if library is None else f" with {library.scipy_openblas_get_corename64_().decode()} kernels"
+
+
+def _blas_threads() -> str:
+    library = _openblas()
+    if library is None:
+        return "threads unknown"
+    count = library.scipy_openblas_get_num_threads64_()
+    taken = "" if _blas_threads_before is None else " (set when the first threaded kernel ran)"
+    return f"{count} thread{'s' * (count > 1)}{taken}"
 
 
 def config() -> dict[str, str]:
@@ -97,6 +144,7 @@ def config() -> dict[str, str]:
         "numpy": np.__version__,
         "blas": f"{blas.get('name', '?')} {blas.get('version', '')}{_core_name()}, {get_num_threads()} threads",
         "cpu kernels": cpu.describe(),
+        "threads": f"{kernel_threads()} for kernels",
         "malloc": _malloc,
         "default device": str(backend.get_default_device()),
         "cores": str(os.cpu_count()),

@@ -7,6 +7,9 @@ from typing import Any
 import hypothesis
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: teams of threads in each would wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import minigrad as mg
 from minigrad.op import REGISTRY, FusedOp, Op
 

@@ -422,8 +422,12 @@ def einsum(equation, operands):
     return array_module(operands[0]).einsum(equation, *operands)
 
 
-def matmul(a, b):
-    """a @ b; two-byte floats are multiplied in float32 and rounded once."""
+def matmul(a, b, bias=None):
+    """a @ b (+ bias); two-byte floats are multiplied in float32 and rounded once."""
     if is_half(a) and array_module(a).__name__ == "numpy":
-        return (a.astype("float32") @ b.astype("float32")).astype(a.dtype)
-    return a @ b
+        y = (a.astype("float32") @ b.astype("float32")).astype(a.dtype)
+    else:
+        y = a @ b
+    if bias is not None:
+        y += bias
+    return y

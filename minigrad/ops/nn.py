@@ -105,14 +105,12 @@ def linear(x, weight, bias):
             f"expected m1 and m2 to have the same dtype, but got: {of(x.dtype)} != {of(weight.dtype)} (linear's x and "
             "weight); convert one with .to()"
         )
-    y = kernels_of(x).matmul(x.reshape((numel(x.shape[:-1]), columns)), weight.swapaxes(0, 1))
-    if bias is not None:
-        if bias.shape not in ((width,), (1,), ()):
-            raise RuntimeError(
-                f"linear: expected a bias of shape ({width},) for a weight (out={width}, in), got {tuple(bias.shape)}"
-            )
-        y += bias
-    return y.reshape((*x.shape[:-1], width))
+    if bias is not None and bias.shape not in ((width,), (1,), ()):
+        raise RuntimeError(
+            f"linear: expected a bias of shape ({width},) for a weight (out={width}, in), got {tuple(bias.shape)}"
+        )
+    rows = x.reshape((numel(x.shape[:-1]), columns))
+    return kernels_of(x).matmul(rows, weight.swapaxes(0, 1), bias).reshape((*x.shape[:-1], width))
 
 
 @linear.vjp

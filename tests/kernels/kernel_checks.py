@@ -38,3 +38,14 @@ def lay_out(array, layout):
 
 def wide(*arrays):
     return [array.astype(np.float64) for array in arrays]
+
+
+def dispatchers(module):
+    """Numba's functions among a module's kernels, by name: both forms of those that can be shared out to threads."""
+    found = {}
+    for name, value in vars(module).items():
+        if hasattr(value, "serial"):
+            found[name], found[f"{name} threaded"] = value.serial, value.threaded
+        elif hasattr(value, "signatures"):
+            found[name] = value
+    return {name: value for name, value in found.items() if value.__module__ == module.__name__}

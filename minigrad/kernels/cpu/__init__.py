@@ -37,6 +37,7 @@ FUSED_OPS = frozenset(
 )
 
 _FLOAT32 = np.dtype(np.float32)
+SMALLEST_PRODUCT = 1 << 18  # multiplications; below, NumPy's call is as fast
 
 
 def __getattr__(name: str) -> Any:
@@ -67,7 +68,19 @@ def compiled() -> Any:
     if os.environ.get("MINIGRAD_NUMBA", "1").lower() in ("0", "false", "no", "off"):
         return None
     try:
-        from minigrad.kernels.cpu import activations, attention, channels, conv, optim, pool, recurrent, rows, scatter
+        from minigrad.kernels.cpu import (
+            activations,
+            attention,
+            channels,
+            conv,
+            gemm,
+            optim,
+            pool,
+            recurrent,
+            rows,
+            scatter,
+            threads,
+        )
     except ModuleNotFoundError as error:
         if error.name != "numba":
             raise
@@ -85,11 +98,13 @@ def compiled() -> Any:
         attention=attention,
         channels=channels,
         conv=conv,
+        gemm=gemm,
         optim=optim,
         pool=pool,
         recurrent=recurrent,
         rows=rows,
         scatter=scatter,
+        threads=threads,
     )
 
 
@@ -160,6 +175,18 @@ def gelu(x: Any) -> Any:
 
 def gelu_grad(x: Any) -> Any:
     return compiled().activations.gelu_grad(x) if _takes(x) else _common().gelu_grad(x)
+
+
+def matmul(a: Any, b: Any, bias: Any = None) -> Any:
+    """a @ b (+ bias): our own product where it is float32 and not small, NumPy's BLAS for all else."""
+    if a.dtype == _FLOAT32 and b.dtype == _FLOAT32 and compiled() is not None:
+        if a.ndim == 2 and b.ndim == 2:
+            fits = bias is None or (bias.dtype == _FLOAT32 and bias.shape == b.shape[1:])
+            if a.size * b.shape[1] >= SMALLEST_PRODUCT and a.shape[1] == b.shape[0] and fits:
+                return compiled().gemm.gemm(a, b, bias)
+        elif a.size * b.shape[-1] >= SMALLEST_PRODUCT and a.shape[-1] == b.shape[-2] and bias is None:
+            return compiled().gemm.gemm_stack(a, b)
+    return _common().matmul(a, b, bias)
 
 
 def add_rows(buffer: Any, ids: Any, rows: Any) -> None:

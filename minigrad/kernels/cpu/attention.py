@@ -17,11 +17,12 @@ q, k and v; within the kernel the keys and values of one head are copied once to
 """
 
 import numpy as np
-from numba import carray, types
+from numba import carray
 
-from minigrad.kernels.cpu.intrinsics import f4, inline, intrinsic, kernel, plain
+from minigrad.kernels.cpu.intrinsics import f4, inline, kernel, plain
 from minigrad.kernels.cpu.tiles import (
     LANES,
+    floats_at,
     matmul,
     row_exponentials,
     row_gradients,
@@ -42,16 +43,6 @@ from minigrad.kernels.cpu.tiles import (
 TILE_ROWS = 16
 
 
-@intrinsic
-def _as_pointer(typing_context, address):
-    """The float32 pointer at an integer address."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], context.get_value_type(types.CPointer(types.float32)))
-
-    return types.CPointer(types.float32)(types.int64), generate
-
-
 @inline
 def _head(operands, which, batch, head):
     """The address of one head of an operand; a row of `operands` is (address, batch, head and row stride in bytes)."""
@@ -61,7 +52,7 @@ def _head(operands, which, batch, head):
 @inline
 def _read_rows(address, row_stride, rows, columns, factor, target):
     for r in range(rows):
-        source, row = carray(_as_pointer(address + r * row_stride), (columns,)), target[r]
+        source, row = carray(floats_at(address + r * row_stride), (columns,)), target[r]
         for c in range(columns):
             row[c] = source[c] * factor
 
@@ -69,7 +60,7 @@ def _read_rows(address, row_stride, rows, columns, factor, target):
 @inline
 def _write_rows(source, rows, columns, factor, address, row_stride):
     for r in range(rows):
-        target, row = carray(_as_pointer(address + r * row_stride), (columns,)), source[r]
+        target, row = carray(floats_at(address + r * row_stride), (columns,)), source[r]
         for c in range(columns):
             target[c] = row[c] * factor
 
@@ -209,7 +200,7 @@ def _backward(
             )
             for r in range(rows):
                 seen = min(keys, start + r + 1) if causal else keys
-                out_row, dout_row = carray(_as_pointer(out + (start + r) * operands[3, 3]), (width_v,)), dout_rows[r]
+                out_row, dout_row = carray(floats_at(out + (start + r) * operands[3, 3]), (width_v,)), dout_rows[r]
                 delta = f4(0.0)
                 for c in range(width_v):
                     delta += dout_row[c] * out_row[c]

@@ -125,6 +125,16 @@ def matmul(m, n, inner, a, a_row, a_column, b, b_row, c, c_row, accumulate):
 
 
 @intrinsic
+def floats_at(typing_context, address):
+    """The float32 pointer at an integer address."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(types.CPointer(types.float32)))
+
+    return types.CPointer(types.float32)(types.int64), generate
+
+
+@intrinsic
 def transpose_block(typing_context, source, source_row, target, target_row):
     """Write the transpose of the 16 x 16 block at `source` to `target`: four rounds of pairwise exchanges.
 
