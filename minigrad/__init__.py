@@ -11,10 +11,11 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.")
 
 from math import e, inf, nan, pi
 
-from minigrad.tensor import Size, Tensor, must_be_condition  # isort: skip  (first: tensor.py and ops/ import each other)
-from minigrad import autograd, backend, dtype as _dtype, functions, linalg, ops, random
+from minigrad.tensor import Size, Tensor  # isort: skip  (first: tensor.py and ops/ import each other)
+from minigrad import autograd, backend, dtype as _dtype, functions, indices, linalg, ops, random
 from minigrad.alias import alias
 from minigrad.anomaly import is_anomaly_enabled, set_detect_anomaly
+from minigrad.arguments import must_be_condition
 from minigrad.autograd import (
     enable_grad,
     inference_mode,
@@ -245,12 +246,7 @@ def broadcast_tensors(*tensors):
 
 def broadcast_shapes(*shapes):
     """The shape that shapes broadcast to; RuntimeError where they do not."""
-    import numpy as np
-
-    try:
-        return Size(np.broadcast_shapes(*[tuple(s) for s in shapes]))
-    except ValueError as error:
-        raise RuntimeError(f"shapes {[list(s) for s in shapes]} do not broadcast") from error
+    return Size(indices.broadcast_shape(*[tuple(s) for s in shapes]))
 
 
 # PyTorch's modules for what one machine has not, or has in one form: loaded when first asked for.

@@ -5,12 +5,14 @@ floats become the default float, ints int64, NumPy arrays keep their type). `dev
 """
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad import backend, dtype as dtypes
+from minigrad.arguments import must_be_tensor
 from minigrad.dtype import dtype_of_scalar, to_numpy_dtype
 from minigrad.tensor import Tensor, from_array, from_raw, sizes as as_sizes
 
@@ -161,7 +163,8 @@ def full(
     """Filled with a value, whose type gives the dtype."""
     fill_value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     dtype = dtype_of_scalar(fill_value) if dtype is None else dtype
-    size = (size,) if isinstance(size, int) else size
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"full(): argument 'size' must be a tuple of ints, not {type(size).__name__}: full((2,), 1.0)")
     return _filled(
         lambda xp, shape, raw: xp.full(shape, fill_value, raw), (tuple(size),), None, dtype, device, requires_grad
     )
@@ -176,6 +179,7 @@ def zeros_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
+    must_be_tensor("zeros_like", "input", input)
     return zeros(
         input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
     )
@@ -190,6 +194,7 @@ def ones_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
+    must_be_tensor("ones_like", "input", input)
     return ones(
         input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
     )
@@ -204,6 +209,7 @@ def empty_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
+    must_be_tensor("empty_like", "input", input)
     return empty(
         input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
     )
@@ -219,6 +225,7 @@ def full_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
+    must_be_tensor("full_like", "input", input)
     return full(
         input.array.shape,
         fill_value,
@@ -250,6 +257,8 @@ def arange(
     raw = to_numpy_dtype(dtype)
     if raw.kind in "iu":
         start, end, step = int(start), int(end), int(step)
+        if step == 0:
+            raise ValueError("step must be nonzero: as an integer it is 0")
     count = math.ceil((end - start) / step)
     values = (
         start + step * np.arange(count) if raw.kind == "f" or raw.name == "bfloat16" else np.arange(start, end, step)
@@ -269,6 +278,7 @@ def linspace(
 ) -> Tensor:
     """`steps` values evenly spaced from start to end, both included, counted from the nearer end."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    steps = operator.index(steps)  # TypeError for a fraction
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     raw = to_numpy_dtype(dtype)

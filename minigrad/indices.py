@@ -182,8 +182,11 @@ def as_value(x: Tensor, value: Any) -> Any:
 
 
 def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that shapes broadcast to; ValueError where they do not."""
-    return np.broadcast_shapes(*shapes)
+    """The shape that shapes broadcast to; RuntimeError where they do not."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        raise RuntimeError(f"shapes {[list(shape) for shape in shapes]} do not broadcast") from error
 
 
 def repeated_positions(x: Tensor, repeats: Any, dim: int) -> Any:

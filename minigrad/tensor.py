@@ -492,15 +492,15 @@ class Tensor:
     # ------------------------------------------------------------------ elementwise
 
     def add(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        return ops.add(self, times(self, other, alpha))
+        return ops.add(self, ops.scaled("add", self, other, alpha))
 
     def sub(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        return ops.sub(self, times(self, other, alpha))
+        return ops.sub(self, ops.scaled("sub", self, other, alpha))
 
     subtract = sub
 
     def rsub(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        return ops.sub(other, times(other, self, alpha))
+        return ops.sub(other, ops.scaled("rsub", other, self, alpha))
 
     def mul(self, other: Any) -> Tensor:
         return ops.mul(self, other)
@@ -657,14 +657,10 @@ class Tensor:
         return ops.lerp(self, end, weight)
 
     def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
-        must_be_tensor("addcmul", "tensor1", tensor1), must_be_tensor("addcmul", "tensor2", tensor2)
-        return ops.add(self, ops.mul(ops.mul(tensor1, tensor2), value))
+        return ops.addcmul(self, tensor1, tensor2, value)
 
     def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
-        must_be_tensor("addcdiv", "tensor1", tensor1), must_be_tensor("addcdiv", "tensor2", tensor2)
-        if not (tensor1.is_floating_point() or tensor2.is_floating_point()):
-            raise RuntimeError("addcdiv: Integer division with addcdiv is not supported; use tensor1.float()")
-        return ops.add(self, ops.mul(ops.div(tensor1, tensor2), value))
+        return ops.addcdiv(self, tensor1, tensor2, value)
 
     def eq(self, other: Any) -> Tensor:
         return ops.eq(self, other)
@@ -695,9 +691,7 @@ class Tensor:
         atol: builtins.float = 1e-8,
         equal_nan: builtins.bool = False,
     ) -> Tensor:
-        if self.dtype is not must_be_tensor("isclose", "other", other).dtype:
-            raise RuntimeError(f"isclose: {self.dtype} did not match {other.dtype}; use x.to(other.dtype)")
-        return ops.isclose(self, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
+        return ops.near(self, other, rtol, atol, equal_nan)
 
     def allclose(
         self,
@@ -799,8 +793,9 @@ class Tensor:
         axis: Any = None,
         keepdims: builtins.bool = False,
     ) -> Tensor:
-        x = self if dtype is None else self.to(dtype)
-        return ops.prod(x, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim or keepdims)
+        x, dim = self if dtype is None else self.to(dtype), either(dim, axis)
+        axes = None if dim is None else dims(one_dim(dim, x.array.ndim), x.array.ndim)
+        return ops.prod(x, axis=axes, keepdims=keepdim or keepdims)
 
     def var(
         self,
@@ -957,6 +952,8 @@ class Tensor:
 
     def view(self, *shape: Any, size: Any = None) -> Tensor:
         """As reshape, for sizes; with a dtype, the same bytes read as that type."""
+        if not shape and size is None:
+            raise TypeError("view() takes sizes or a dtype, got nothing: x.view(-1), x.view(()), x.view(torch.int32)")
         if len(shape) == 1 and isinstance(shape[0], DType):
             return from_raw(self.array.view(shape[0].numpy))
         return ops.view(self, full_shape(sizes(shape, size), self.array.size))
@@ -1108,6 +1105,7 @@ class Tensor:
         return ops.scatter(self, one_dim(dim, self.array.ndim), index, src if value is None else value, reduce)
 
     def scatter_add(self, dim: int, index: Tensor, src: Tensor) -> Tensor:
+        src = must_be_tensor("scatter_add", "src", src)
         return ops.scatter(self, one_dim(dim, self.array.ndim), index, src, "add")
 
     def scatter_reduce(
@@ -1592,36 +1590,6 @@ def _comparable(other: Any) -> bool:
     return isinstance(other, (Tensor, np.ndarray, np.generic, int, float, bool)) or backend.is_array(other)
 
 
-def must_be_tensor(function: str, argument: str, x: Any) -> Any:
-    """The argument; TypeError if it is no Tensor, for functions that take no numbers there."""
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{function}(): argument '{argument}' must be Tensor, not {type(x).__name__}")
-    return x
-
-
-def must_be_condition(x: Any) -> Any:
-    """A tensor of bools (or uint8, the old type of masks)."""
-    if must_be_tensor("where", "condition", x).dtype not in (dtypes.bool_, dtypes.uint8):
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got {x.dtype}; use x != 0")
-    return x
-
-
-def refuse_bools(function: str, x: Tensor) -> None:
-    if x.array.dtype.kind == "b":
-        raise RuntimeError(f"{function} is not implemented for bool tensors; use x.int().{function}()")
-
-
-def times(x: Any, other: Any, alpha: Any) -> Any:
-    """alpha other, which is to be added to x; RuntimeError where alpha's type would change that of the sum."""
-    if alpha == 1 and isinstance(alpha, int):
-        return other
-    if not isinstance(alpha, int):
-        both = dtypes.result_dtype([y.array if isinstance(y, Tensor) else y for y in (x, other)])
-        if not both.is_floating_point:
-            raise RuntimeError(f"For integral input tensors, argument alpha must not be a float, got {alpha}")
-    return ops.mul(other, alpha)
-
-
 def either(dim: Any, axis: Any) -> Any:
     """PyTorch's `dim`, or NumPy's name for it."""
     if dim is not None and axis is not None:
@@ -1706,4 +1674,6 @@ def numel(shape: Sequence[int]) -> int:
 _new = object.__new__
 
 
-from minigrad import creation, linalg, ops  # noqa: E402  (the one stated exception: methods above name the ops below)
+# The one stated exception: methods above name what is below.
+from minigrad import creation, linalg, ops  # noqa: E402
+from minigrad.arguments import must_be_condition, must_be_tensor, refuse_bools  # noqa: E402

@@ -79,13 +79,15 @@ def differs(got: Any, want: Any, rtol: float = 1e-5, float32: float = TOLERANCES
 
 
 def compact(told: Any) -> Any:
-    """The same with the digits that its dtype holds: 9 for float32 and narrower; more would only fill the file."""
+    """The same with the digits that are compared: 9 for float32 and narrower, 14 for float64; more would only fill the
+    file."""
     if isinstance(told, dict):
-        if told.get("dtype") in ("float32", "float16", "bfloat16") or told.get("numpy") in ("float32", "float16"):
-            return told | {"values": _rounded(told["values"])}
+        kind = told.get("dtype") or told.get("numpy")
+        if kind in TOLERANCES and "values" in told:
+            return told | {"values": _rounded(told["values"], 14 if kind == "float64" else 9)}
         return {key: compact(value) for key, value in told.items()}
     return [compact(value) for value in told] if isinstance(told, list) else told
 
 
-def _rounded(values: Any) -> Any:
-    return [_rounded(v) if isinstance(v, list) else float(f"{v:.9g}") for v in values]
+def _rounded(values: list, digits: int) -> list:
+    return [float(f"{v:.{digits}g}") for v in values]

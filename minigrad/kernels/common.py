@@ -137,9 +137,11 @@ def abs(x):
 
 
 def sign(x):
-    if x.dtype.kind in "biu":
-        return x.copy() if x.dtype.kind == "b" else array_module(x).sign(x)
-    return array_module(x).sign(array_module(x).where(x == x, x, x.dtype.type(0)))  # of nan it is 0
+    xp = array_module(x)
+    # sign(nan) is 0, as PyTorch has it; NumPy's is nan.
+    if x.dtype.kind in "iu":
+        return xp.sign(x)
+    return x.copy() if x.dtype.kind == "b" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
 def floor(x):
@@ -176,6 +178,8 @@ def maximum(a, b):
 
 def relu(x):
     """max(x, 0), where a nan stays."""
+    if x.dtype.kind == "b":
+        raise RuntimeError("relu takes numbers, not bools: convert with .long()")
     return array_module(x).maximum(x, x.dtype.type(0))
 
 
@@ -211,6 +215,8 @@ def isnan(x):
 def isclose(a, b, rtol, atol, equal_nan):
     """|a - b| <= atol + rtol |b|; infinities of one sign are close; the dtype of the inputs is kept throughout."""
     xp = array_module(a)
+    if a.dtype.kind == "b":
+        return a == b
     close = (a == b) | (xp.isfinite(b) & (abs(a - b) <= atol + rtol * abs(b)))
     return close | (xp.isnan(a) & xp.isnan(b)) if equal_nan else close
 

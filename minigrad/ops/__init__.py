@@ -44,6 +44,7 @@ from minigrad.ops.comparison import (
     logical_xor as logical_xor,
     lt as lt,
     ne as ne,
+    near as near,
 )
 from minigrad.ops.conv import (
     col2im as col2im,
@@ -55,6 +56,8 @@ from minigrad.ops.conv import (
 from minigrad.ops.elementwise import (
     abs as abs,
     add as add,
+    addcdiv as addcdiv,
+    addcmul as addcmul,
     cast as cast,
     cast_to as cast_to,
     ceil as ceil,
@@ -72,6 +75,7 @@ from minigrad.ops.elementwise import (
     neg as neg,
     remainder as remainder,
     round as round,
+    scaled as scaled,
     sign as sign,
     sub as sub,
     trunc as trunc,
@@ -96,10 +100,7 @@ from minigrad.ops.factorization import (
     unpacked as unpacked,
 )
 from minigrad.ops.indexing import (
-    add_along as add_along,
-    along_axis as along_axis,
     explain_write as explain_write,
-    gather as gather,
     getitem as getitem,
     index_add as index_add,
     index_copy as index_copy,
@@ -110,12 +111,7 @@ from minigrad.ops.indexing import (
     masked_select as masked_select,
     nonzero as nonzero,
     read as read,
-    scatter as scatter,
     scatter_into as scatter_into,
-    scatter_plus as scatter_plus,
-    scatter_reduce as scatter_reduce,
-    scatter_write as scatter_write,
-    take_along_dim as take_along_dim,
     write as write,
 )
 from minigrad.ops.linalg import (
@@ -220,6 +216,16 @@ from minigrad.ops.reduce import (
     unique as unique,
     var as var,
     vector_norm as vector_norm,
+)
+from minigrad.ops.scatter import (
+    add_along as add_along,
+    along_axis as along_axis,
+    gather as gather,
+    scatter as scatter,
+    scatter_plus as scatter_plus,
+    scatter_reduce as scatter_reduce,
+    scatter_write as scatter_write,
+    take_along_dim as take_along_dim,
 )
 from minigrad.ops.shape import (
     atleast_1d as atleast_1d,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from minigrad import dtype as dtypes
+from minigrad.arguments import must_be_tensor, must_share_dtype
 from minigrad.backend import is_array, kernels_of
 from minigrad.op import op
 
@@ -49,6 +50,14 @@ def ge(a, b):
 def isclose(a, b, *, rtol=1e-5, atol=1e-8, equal_nan=False):
     """|a - b| <= atol + rtol |b|."""
     return kernels_of(a).isclose(a, b, rtol, atol, equal_nan)
+
+
+def near(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+    """`isclose` of two tensors of one dtype, with tolerances that are not negative."""
+    must_share_dtype("isclose", input=a, other=must_be_tensor("isclose", "other", b))
+    if rtol < 0 or atol < 0:
+        raise RuntimeError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
+    return isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 @op

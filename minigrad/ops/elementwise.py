@@ -2,11 +2,12 @@
 
 Shapes broadcast as in NumPy, dtypes by `dtype.promote`. No rule here sums broadcast axes or casts: the walk does
 (`autograd.sum_to`). Derivatives at the edges: |x|'(0) = 0; `maximum` / `minimum` share the gradient half and half where
-the two are equal; `clamp` passes it at the bounds; sign, floor, ceil, round and trunc have zero.
+the two are equal; `clamp` passes it at the bounds; sign, floor, floor_divide, ceil, round and trunc have zero.
 """
 
 from typing import Any
 
+from minigrad.arguments import must_be_tensor, must_not_be_fraction, must_share_dtype
 from minigrad.backend import is_array, kernels_of
 from minigrad.dtype import is_floating, promote
 from minigrad.op import op
@@ -49,6 +50,16 @@ def mul_vjp(dy, a, b, needs):
     return dy * b if needs[0] else None, dy * a if needs[1] else None
 
 
+def scaled(function: str, a: Any, b: Any, alpha: Any) -> Any:
+    """alpha b, as it is added to a or subtracted from it: a bool where both are bools."""
+    if alpha == 1:
+        return b
+    must_not_be_fraction(function, "alpha", alpha, a, b)
+    product = mul(b, alpha)
+    both_bool = all(isinstance(x, Tensor) and x.array.dtype == "bool" for x in (a, b))
+    return product.bool() if both_bool else product
+
+
 @op(promotion="float")
 def div(a, b):
     """a / b; integers divide to the default float. x / 0 is inf or nan, silently."""
@@ -69,15 +80,22 @@ def refuse_bools(name: str, *operands: Any) -> None:
 
 def check_division(name: str, a: Any, b: Any) -> None:
     refuse_bools(name, a, b)
-    if not is_array(b) and b == 0 and not is_floating(a.dtype):
+    if is_floating(a.dtype if is_array(a) else b.dtype):
+        return
+    if (b == 0).any() if is_array(b) else b == 0:
         raise RuntimeError(f"ZeroDivisionError: {name} of integers by zero")
 
 
 @op(promotion="common")
 def floor_divide(a, b):
-    """The largest integer not above a / b. No gradient."""
+    """The largest integer not above a / b; the gradient is zero."""
     check_division("floor_divide", a, b)
     return kernels_of(a if is_array(a) else b).floor_divide(a, b)
+
+
+@floor_divide.vjp
+def floor_divide_vjp(dy):
+    return zeros_as(dy), zeros_as(dy)
 
 
 def divide(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
@@ -87,10 +105,10 @@ def divide(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
     if rounding_mode == "floor":
         return floor_divide(a, b)
     if rounding_mode == "trunc":
-        quotient = trunc(div(a, b))
         floating = any(is_floating(x.array.dtype) for x in (a, b) if isinstance(x, Tensor))
-        integers = not floating and not isinstance(b, float)
-        return quotient.to(a.dtype) if integers else quotient
+        if floating or isinstance(b, float):
+            return trunc(div(a, b))
+        return floor_divide(sub(a, fmod(a, b)), b)  # exact
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
@@ -141,12 +159,31 @@ def abs_vjp(dy, x):
 
 
 def lerp(start: Any, end: Any, weight: Any) -> Any:
-    """start + weight (end - start), computed from the nearer end."""
+    """start + weight (end - start), computed from the nearer end; the three are of one dtype."""
+    must_share_dtype("lerp", start=start, end=end, weight=weight)
     distance = sub(end, start)
     if not isinstance(weight, Tensor):
         return add(start, mul(distance, weight)) if weight < 0.5 else sub(end, mul(distance, 1 - weight))
     near_start = add(start, mul(weight, distance))
     return where(lt(abs(weight), 0.5), near_start, sub(end, mul(distance, sub(1, weight))))
+
+
+def addcmul(x: Any, a: Any, b: Any, value: Any) -> Any:
+    """x + value a b."""
+    must_be_tensor("addcmul", "tensor1", a), must_be_tensor("addcmul", "tensor2", b)
+    must_not_be_fraction("addcmul", "value", value, x, a, b)
+    return add(x, mul(mul(a, b), value))
+
+
+def addcdiv(x: Any, a: Any, b: Any, value: Any) -> Any:
+    """x + value a / b; RuntimeError where a and b are integers, whose quotient would be of another kind."""
+    must_be_tensor("addcdiv", "tensor1", a), must_be_tensor("addcdiv", "tensor2", b)
+    if not any(is_floating(t.array.dtype) for t in (a, b)):
+        raise RuntimeError(
+            f"addcdiv: integer division is not supported, got tensors of {a.dtype} and {b.dtype}: convert one with "
+            ".float(), or write x + value * torch.div(a, b, rounding_mode=...)"
+        )
+    return add(x, mul(div(a, b), value))
 
 
 # ---------------------------------------------------------------- rounding, signs
@@ -229,10 +266,8 @@ def maximum(a, b):
 
 @maximum.vjp
 def maximum_vjp(dy, a, b, needs):
-    return (
-        where(lt(a, b), 0.0, where(eq(a, b), 0.5 * dy, dy)) if needs[0] else None,
-        where(gt(a, b), 0.0, where(eq(a, b), 0.5 * dy, dy)) if needs[1] else None,
-    )
+    shared = where(eq(a, b), 0.5 * dy, dy)
+    return where(lt(a, b), 0.0, shared) if needs[0] else None, where(gt(a, b), 0.0, shared) if needs[1] else None
 
 
 @op(promotion="common")
@@ -243,10 +278,8 @@ def minimum(a, b):
 
 @minimum.vjp
 def minimum_vjp(dy, a, b, needs):
-    return (
-        where(gt(a, b), 0.0, where(eq(a, b), 0.5 * dy, dy)) if needs[0] else None,
-        where(lt(a, b), 0.0, where(eq(a, b), 0.5 * dy, dy)) if needs[1] else None,
-    )
+    shared = where(eq(a, b), 0.5 * dy, dy)
+    return where(gt(a, b), 0.0, shared) if needs[0] else None, where(lt(a, b), 0.0, shared) if needs[1] else None
 
 
 @op(promotion="common")

@@ -4,6 +4,7 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
+from minigrad.arguments import must_be_tensor
 from minigrad.backend import kernels_of
 from minigrad.op import op
 from minigrad.ops.elementwise import (
@@ -12,7 +13,7 @@ from minigrad.ops.elementwise import (
     zeros_as,
 )
 from minigrad.ops.shape import permute, reshape
-from minigrad.tensor import Tensor, from_raw, must_be_tensor, one_dim
+from minigrad.tensor import Tensor, from_raw, one_dim
 
 
 def mT(x: Any) -> Any:

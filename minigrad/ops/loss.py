@@ -19,8 +19,8 @@ from minigrad.ops.elementwise import (
     sub,
     where,
 )
-from minigrad.ops.indexing import along_axis
 from minigrad.ops.nn import log_softmax
+from minigrad.ops.scatter import along_axis
 from minigrad.ops.transcendental import (
     exp,
     log,

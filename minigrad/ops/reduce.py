@@ -21,7 +21,7 @@ from minigrad.ops.elementwise import (
     where,
     zeros_as,
 )
-from minigrad.ops.indexing import along_axis
+from minigrad.ops.scatter import along_axis
 from minigrad.ops.shape import cat_arrays, expand_to, flip, permute
 from minigrad.ops.transcendental import (
     exp,
@@ -222,9 +222,8 @@ def amin_vjp(dy, x, y, axis):
 
 def _shared_among_ties(dy: Any, x: Any, y: Any, axis: tuple | None) -> Any:
     kept = keep_axes(x.shape, axis)
-    ties = where(eq(x, y.reshape(kept)), 1.0, 0.0)
-    share = dy.reshape(kept) / ties.sum(axis=axis, keepdims=True)
-    return where(eq(x, y.reshape(kept)), share, 0.0)
+    ties = where(eq(x, y.reshape(kept)), 1.0, 0.0)  # none where y is nan: the gradient is nan
+    return ties * (dy.reshape(kept) / ties.sum(axis=axis, keepdims=True))
 
 
 @op
@@ -332,7 +331,7 @@ def bincount(x, weights, *, minlength):
 
 @op(promotion="float")
 def logsumexp(x, *, axis, keepdims):
-    """log(sum(exp(x))), shifted by the largest entry so that nothing overflows."""
+    """log(sum(exp(x))), shifted by the largest entry so that nothing overflows; over -inf alone the gradient is nan."""
     k = kernels_of(x)
     wide = x.astype("float32") if x.dtype.itemsize == 2 else x
     largest = k.amax(wide, axis, True)

@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 from minigrad import inplace as writing, ops
+from minigrad.arguments import must_be_tensor
 from minigrad.ops.nn import needs_floating
 from minigrad.tensor import Tensor, one_dim
 
@@ -15,7 +16,7 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804
 
 
 def _apply(function: Any, input: Tensor, inplace: bool, **params: Any) -> Tensor:
-    needs_floating(function.name, input.array)
+    needs_floating(function.name, must_be_tensor(function.name, "input", input).array)
     return writing.update(input, function, **params) if inplace else function(input, **params)
 
 
@@ -93,7 +94,10 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """x cut to [min_val, max_val]; the derivative is 0 at and beyond the bounds."""
     if min_val > max_val:
         raise ValueError(f"min_val cannot be greater than max_val, got {min_val} and {max_val}")
-    if input.array.dtype.kind in "iu":
+    kind = must_be_tensor("hardtanh", "input", input).array.dtype.kind
+    if kind == "b":
+        raise RuntimeError("hardtanh takes numbers, not bools: convert with .long()")
+    if kind in "iu":
         min_val, max_val = int(min_val), int(max_val)
     params = {"low": min_val, "high": max_val}
     return writing.update(input, ops.hardtanh, **params) if inplace else ops.hardtanh(input, **params)

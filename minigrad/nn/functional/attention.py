@@ -3,10 +3,9 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from minigrad import ops, random
 from minigrad.backend import to_device
+from minigrad.indices import broadcast_shape
 from minigrad.tensor import Tensor
 
 
@@ -81,5 +80,5 @@ def _shared_heads(query: Tensor, x: Tensor, name: str) -> Tensor:
 def _kept_weights(query: Tensor, key: Tensor, p: float) -> Any:
     """Dropout's mask for the (..., T, S) weights, from the default generator."""
     q, k = query.array.shape, key.array.shape
-    shape = (*np.broadcast_shapes(q[:-2], k[:-2]), q[-2], k[-2])
+    shape = (*broadcast_shape(q[:-2], k[:-2]), q[-2], k[-2])
     return to_device(random.default_generator.dropout_mask(shape, p, query.array.dtype), str(query.device))

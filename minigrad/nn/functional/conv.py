@@ -70,9 +70,16 @@ def conv_transpose2d(
 # ---------------------------------------------------------------- one and two dimensions, with and without a batch
 
 
+def _are_integers(*tensors: Tensor | None) -> bool:
+    return all(x is None or x.array.dtype.kind in "iu" for x in tensors)
+
+
 def _conv(
     dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Tensor:
+    if _are_integers(input, weight, bias):
+        x, w, b = input.double(), weight.double(), None if bias is None else bias.double()  # exact up to 2^53
+        return _conv(dims, x, w, b, stride, padding, dilation, groups).to(input.dtype)
     stride, dilation = _steps(f"conv{dims}d", dims, input, weight, stride, dilation, groups)
     kernel = tuple(weight.array.shape[2:])
     pairs = _padding(padding, dims, kernel, stride, dilation)
@@ -95,6 +102,9 @@ def _conv_transpose(
     dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, output_padding: Any,
     groups: int, dilation: Any,
 ) -> Tensor:  # fmt: skip
+    if _are_integers(input, weight, bias):
+        x, w, b = input.double(), weight.double(), None if bias is None else bias.double()  # exact up to 2^53
+        return _conv_transpose(dims, x, w, b, stride, padding, output_padding, groups, dilation).to(input.dtype)
     stride, dilation = _steps(f"conv_transpose{dims}d", dims, input, weight, stride, dilation, groups)
     kernel = tuple(weight.array.shape[2:])
     pairs, extra = _padding(padding, dims, kernel, stride, dilation), sizes("output_padding", output_padding, dims)

@@ -1,7 +1,6 @@
 """Lengths, angles and distances of vectors."""
 
-import numpy as np
-
+from minigrad.indices import broadcast_shape
 from minigrad.tensor import Tensor, one_dim
 
 
@@ -14,7 +13,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, o
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """sum(x1 x2) / (max(|x1|, eps) max(|x2|, eps)) along `dim`; the other dims broadcast."""
-    shape = np.broadcast_shapes(x1.array.shape, x2.array.shape)
+    shape = broadcast_shape(x1.array.shape, x2.array.shape)
     x1, x2 = x1.expand(shape), x2.expand(shape)
     dim = one_dim(dim, x1.array.ndim)
     lengths = [x.norm(2, dim, keepdim=True).clamp(min=eps) for x in (x1, x2)]

@@ -91,6 +91,9 @@ def _avg_pool(
 ) -> Tensor:  # fmt: skip
     name = f"avg_pool{dims}d"
     _check_dims(name, dims, input)
+    if input.array.dtype == "int64":  # the one integer type that PyTorch takes; a mean is cut towards zero
+        mean = _avg_pool(dims, input.double(), kernel, stride, padding, ceil_mode, with_pad, divisor)
+        return mean.to(input.dtype)
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f'"{name}" not implemented for {input.dtype}: convert the tensor with .float()')
     grid = _grid(name, dims, input, kernel, stride, padding, 1, ceil_mode)
@@ -292,7 +295,7 @@ def _output_size(name: str, dims: int, input: Tensor, output_size: Any) -> tuple
             )
     given = (output_size,) * dims if isinstance(output_size, int) or output_size is None else tuple(output_size)
     if len(given) != dims:
-        raise RuntimeError(f"{name}: output_size must be {dims}, got {len(given)} numbers")
+        raise ValueError(f"{name}: output_size must be {dims}, got {len(given)} numbers")
     out = tuple(n if o is None else int(o) for n, o in zip(shape[-dims:], given, strict=True))
     if min(out) < 0:
         raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {given}")

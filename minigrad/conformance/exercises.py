@@ -1,0 +1,156 @@
+"""What many cases do alike: make inputs, differentiate twice, put an op or a layer through its paces.
+
+Inputs come from a formula, not from a generator, so that a case depends on nothing but the names it is about.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from minigrad.conformance.outcome import differs, outcome
+
+Row = tuple[Any, ...]  # a call, and its inputs
+
+
+def numbers(torch: Any, *shape: int, start: int = 0, low: float = -2.0, high: float = 2.0, dtype: Any = None) -> Any:
+    """Scattered numbers strictly between low and high: no two alike among 101 neighbours, none 0 for the usual span."""
+    values = [low + (high - low) * ((start + i) * 37 % 101 + 0.37) / 101 for i in range(math.prod(shape))]
+    return torch.tensor(values, dtype=dtype or torch.float32).reshape(shape)
+
+
+def flat(x: Any) -> list[Any]:
+    """The leaves of nested lists and tuples."""
+    return [leaf for item in x for leaf in flat(item)] if isinstance(x, (list, tuple)) else [x]
+
+
+def weighted(torch: Any, outputs: Any, start: int = 5) -> Any:
+    """One number that every differentiable entry of the outputs takes part in with its own weight; None of none."""
+    tensors = [x for x in flat(outputs) if getattr(x, "requires_grad", False)]
+    terms = [(x * numbers(torch, *x.shape, start=start + 7 * i, dtype=x.dtype)).sum() for i, x in enumerate(tensors)]
+    return sum(terms) if terms else None
+
+
+def asking(x: Any) -> Any:
+    """A tensor of its own that asks for a gradient if it can."""
+    return x.detach().clone().requires_grad_() if x.is_floating_point() else x
+
+
+def outcomes(*calls: Callable[[], Any]) -> list[Any]:
+    """What each call returns, or the type of the error it raises."""
+    return [outcome(call_without(call), None) for call in calls]
+
+
+def call_without(call: Callable[[], Any]) -> Callable[[Any], Any]:
+    """A call of nothing as a program, which is handed the library."""
+    return lambda library: call()
+
+
+def rows(
+    case: Any, name: str, *table: Row, also: Sequence[str] = (), span: tuple[float, float] = (-2.0, 2.0),
+    wrong: Sequence[Callable[..., Any]] = (), untold: Sequence[str] = (),
+    second: bool = True, dtype: str = "float64", called: str = "",
+) -> None:  # fmt: skip
+    """Adds the case of an op: every row of the table is a call and its inputs; `wrong` holds calls that are refused.
+
+    A call takes the library and its inputs, each given as a shape that `numbers` fills from `span`, or as the values
+    of a tensor in lists. Those of `wrong` take the library and a (2, 3) tensor. `untold` names variants that are
+    left out: dtypes that PyTorch has no kernel for, where what minigrad answers is its own. Second gradients are told
+    for inputs given by shape alone: at an edge, where the first one jumps, they depend on the kernel.
+    """
+
+    def program(torch: Any) -> dict[str, Any]:
+        told: list[dict[str, Any]] = []
+        for call, *given in table:
+            inputs = [made(torch, x, i, dtype, *span) for i, x in enumerate(given)]
+            smooth = second and not any(made_of_floats(x) for x in given)
+            found = derivatives(torch, call, inputs, smooth)
+            told.append(found if told else found | variants(torch, call, inputs, untold))
+        x = numbers(torch, 2, 3, low=span[0], high=span[1])
+        return {"rows": told, "errors": outcomes(*[lambda call=call: call(torch, x) for call in wrong])}
+
+    program.__name__ = called or name
+    case(name, *also)(program)
+
+
+def made(torch: Any, given: Any, start: int, dtype: str, low: float, high: float) -> Any:
+    """An input from its shape (a tuple), or one with the given values (a list or a number)."""
+    if isinstance(given, tuple):
+        return numbers(torch, *given, start=13 * start, low=low, high=high, dtype=getattr(torch, dtype))
+    return torch.tensor(given, dtype=getattr(torch, dtype) if made_of_floats(given) else None)
+
+
+def made_of_floats(given: Any) -> bool:
+    """True of values (not of a shape) among which is a float."""
+    return not isinstance(given, tuple) and any(isinstance(x, float) for x in flat(given))
+
+
+def derivatives(torch: Any, call: Callable[..., Any], inputs: Sequence[Any], second: bool = True) -> dict[str, Any]:
+    """The value, the gradients by the inputs of a weighted sum of it, and those of a weighted sum of the gradients."""
+    xs = [asking(x) for x in inputs]
+    value = call(torch, *xs)
+    sources = [x for x in xs if x.requires_grad]
+    if not sources or (loss := weighted(torch, value)) is None:
+        return {"value": value}
+    first = torch.autograd.grad(loss, sources, create_graph=True, allow_unused=True)
+    told = {"value": value, "gradients": [g if g is None else g.detach() for g in first]}
+    if second and (slope := weighted(torch, first, start=11)) is not None:
+        twice = torch.autograd.grad(slope, sources, allow_unused=True)
+        # Nothing, or zeros: which one a library says is of no interest.
+        zero = [g is None or not bool((g.abs() > 1e-12).any()) for g in twice]
+        told["second"] = None if all(zero) else ["zero" if z else g for z, g in zip(zero, twice, strict=True)]
+    return {"second": None} | told if second else told
+
+
+def variants(torch: Any, call: Callable[..., Any], inputs: Sequence[Any], untold: Sequence[str] = ()) -> dict[str, Any]:
+    """How a call takes other layouts and dtypes of its inputs: what comes out, or the type of the error.
+
+    "strided" tells whether inputs that are not contiguous give the same, "empty" is what no entries give, the rest are
+    named after the dtype that stands in for float64.
+    """
+
+    def run(change: Callable[[Any], Any]) -> Any:
+        return outcome(lambda torch: call(torch, *map(change, inputs)), torch)
+
+    def floats(change: Callable[[Any], Any]) -> Any:
+        return run(lambda x: change(x) if x.is_floating_point() else x)
+
+    told: dict[str, Any] = {"empty": run(lambda x: x[:0] if x.dim() else x)}
+    told["strided"] = not differs(run(lambda x: torch.stack([x, x], -1)[..., 0]), run(lambda x: x))
+    if any(x.is_floating_point() for x in inputs):
+        single = call(torch, *[x.float() if x.is_floating_point() else x for x in inputs])
+        told["float32"] = [str(x.dtype).removeprefix("torch.") for x in flat(single) if hasattr(x, "dtype")]
+        told["int64"] = floats(lambda x: (x * 3).long())
+        told["bool"] = floats(lambda x: x > 0)
+    return {name: value for name, value in told.items() if name not in untold}
+
+
+def layer(torch: Any, module: Any, *inputs: Any, wrong: Sequence[Any] = ()) -> dict[str, Any]:
+    """A module's text, state, value, gradients by inputs and parameters, its value in eval mode, and its errors.
+
+    `wrong` holds inputs (a tuple of them where the module takes several) that the module refuses.
+    """
+    xs = [asking(x) for x in inputs]
+    value = module(*xs)
+    told = {"repr": repr(module), "state": list(module.state_dict()), "value": value}
+    sources = [x for x in (*xs, *module.parameters()) if x.requires_grad]
+    if (loss := weighted(torch, value)) is not None:
+        told["gradients"] = torch.autograd.grad(loss, sources, allow_unused=True)
+    if list(module.buffers()) or "ropout" in told["repr"]:
+        told["buffers"] = list(module.buffers())
+        module.eval()
+        told["eval"] = module(*inputs)
+    calls = [lambda x=x: module(*(x if isinstance(x, tuple) else (x,))) for x in wrong]
+    return told | {"errors": outcomes(*calls)}
+
+
+def rows_of(case: Any, prefix: str) -> Callable[..., None]:
+    """`rows` for the functions of nn.functional: every call takes the function first, then the library."""
+
+    def add(name: str, *table: Row, wrong: Sequence[Callable[..., Any]] = (), **options: Any) -> None:
+        def with_function(call: Callable[..., Any]) -> Callable[..., Any]:
+            return lambda torch, *inputs: call(getattr(torch.nn.functional, name), torch, *inputs)
+
+        calls = [(with_function(call), *given) for call, *given in table]
+        rows(case, f"{prefix}{name}", *calls, wrong=[with_function(call) for call in wrong], **options)
+
+    return add
