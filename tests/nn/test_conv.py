@@ -84,9 +84,11 @@ def test_half_precision_is_computed_in_single():
     assert y.equal(wanted.half())
 
 
-def test_integers_are_refused():
-    with pytest.raises(NotImplementedError, match=r"convolution is not implemented for torch.int64"):
-        F.conv2d(mg.zeros(1, 1, 3, 3).long(), mg.zeros(1, 1, 2, 2).long())
+def test_integers_give_integers_and_bools_are_refused():
+    y = F.conv2d(mg.arange(9).reshape(1, 1, 3, 3), mg.ones(1, 1, 2, 2).long())
+    assert y.dtype is mg.int64 and y.tolist() == [[[[8, 12], [20, 24]]]]
+    with pytest.raises(NotImplementedError, match=r"convolution is not implemented for torch.bool"):
+        F.conv2d(mg.zeros(1, 1, 3, 3).bool(), mg.zeros(1, 1, 2, 2).bool())
 
 
 def test_unfold_and_a_product_are_a_convolution():

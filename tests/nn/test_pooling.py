@@ -80,10 +80,12 @@ def test_half_precision_sums_in_single():
     assert F.avg_pool2d(x, 2).dtype is mg.float16
 
 
-def test_averages_of_integers_are_refused():
-    for pool in (lambda x: F.avg_pool2d(x, 2), lambda x: F.adaptive_avg_pool2d(x, 1)):
-        with pytest.raises(NotImplementedError, match=r"not implemented for torch.int64: convert"):
-            pool(mg.arange(16).reshape(1, 4, 4))
+def test_averages_of_int64_are_cut_towards_zero_and_other_integers_refused():
+    x = mg.arange(-16, 0).reshape(1, 4, 4)
+    assert F.avg_pool2d(x, 2).tolist() == [[[-13, -11], [-5, -3]]]  # -13.5, -11.5, -5.5, -3.5
+    for pool in (lambda: F.avg_pool2d(x.int(), 2), lambda: F.adaptive_avg_pool2d(x, 1)):
+        with pytest.raises(NotImplementedError, match=r"not implemented for torch.int\d\d: convert"):
+            pool()
 
 
 def test_a_layer_takes_lines_without_a_batch():

@@ -156,7 +156,7 @@ functional(
     "adaptive_avg_pool2d",
     (lambda f, t, x: f(x, (2, 3)), (1, 2, 3, 4)),
     (lambda f, t, x: f(x, (None, 1)), (2, 3, 2)),
-    wrong=(lambda f, t, x: f(t.ones(1, 2, 2), (1, 1, 1)), lambda f, t, x: f(t.ones(1, 2, 2), -1)),
+    wrong=(lambda f, t, x: f(t.ones(1, 1, 2, 2), (1, 1, 1)), lambda f, t, x: f(t.ones(1, 2, 2), -1)),
 )
 functional(
     "pad",

@@ -295,7 +295,7 @@ def _output_size(name: str, dims: int, input: Tensor, output_size: Any) -> tuple
             )
     given = (output_size,) * dims if isinstance(output_size, int) or output_size is None else tuple(output_size)
     if len(given) != dims:
-        raise ValueError(f"{name}: output_size must be {dims}, got {len(given)} numbers")
+        raise RuntimeError(f"{name}: output_size must be {dims}, got {len(given)} numbers")
     out = tuple(n if o is None else int(o) for n, o in zip(shape[-dims:], given, strict=True))
     if min(out) < 0:
         raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {given}")
