@@ -196,7 +196,7 @@ chain_matmul = linalg.chain_matmul
 
 # Called as functions they take `input=` and `out=` besides.
 for _name, _value in list(globals().items()):
-    if vars(Tensor).get(getattr(_value, "__name__", ""), inf) is _value:
+    if callable(_value) and vars(Tensor).get(getattr(_value, "__name__", "")) is _value:
         globals()[_name] = functions.of_method(_value)
 for _value in (
     arange, bernoulli, cat, dstack, einsum, empty, eye, full, hstack, linspace, logspace, multinomial, normal, ones,

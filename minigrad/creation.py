@@ -181,7 +181,10 @@ def zeros_like(
 ) -> Tensor:
     must_be_tensor("zeros_like", "input", input)
     return zeros(
-        input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+        input.array.shape,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
     )
 
 
@@ -196,7 +199,10 @@ def ones_like(
 ) -> Tensor:
     must_be_tensor("ones_like", "input", input)
     return ones(
-        input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+        input.array.shape,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
     )
 
 
@@ -211,7 +217,10 @@ def empty_like(
 ) -> Tensor:
     must_be_tensor("empty_like", "input", input)
     return empty(
-        input.array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+        input.array.shape,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
     )
 
 

@@ -13,6 +13,7 @@ class _GradMode(threading.local):
 
 
 mode = _GradMode()  # the hot path reads mode.enabled
+_mode = mode  # where an argument is named mode
 
 
 def is_grad_enabled() -> bool:
@@ -22,10 +23,10 @@ def is_grad_enabled() -> bool:
 class set_grad_enabled:
     """Record the graph or not. A call switches at once; as `with` or decorator it restores the former state after."""
 
-    def __init__(self, enabled: bool):
-        self.former = mode.enabled
-        self.enabled = bool(enabled)
-        mode.enabled = self.enabled
+    def __init__(self, mode: bool):
+        self.former = _mode.enabled
+        self.enabled = bool(mode)
+        _mode.enabled = self.enabled
 
     def __enter__(self) -> None:
         mode.enabled = self.enabled

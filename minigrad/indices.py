@@ -178,7 +178,10 @@ def as_value(x: Tensor, value: Any) -> Any:
     """What is to be written into x: a Tensor or a number; lists and NumPy arrays become Tensors beside x."""
     if isinstance(value, (Tensor, int, float, bool, np.generic)):
         return value
-    return from_array(np.asarray(value), x.device)
+    array = np.asarray(value)
+    if array.dtype.kind in "USO":
+        raise TypeError(f"can't assign a {type(value).__name__} to a tensor of {x.dtype}: expected numbers")
+    return from_array(array, x.device)
 
 
 def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:

@@ -78,7 +78,7 @@ class Tensor:
 
         if builtins.all(isinstance(n, int) and not isinstance(n, builtins.bool) for n in data):
             made = creation.empty(*data) if data else creation.empty(0)
-        elif len(data) == 1:
+        elif len(data) == 1 and not isinstance(data[0], (dict, set)):
             source = data[0]
             made = (
                 creation.empty(*source)
@@ -959,7 +959,7 @@ class Tensor:
         return ops.view(self, full_shape(sizes(shape, size), self.array.size))
 
     def view_as(self, other: Tensor) -> Tensor:
-        return ops.view(self, other.array.shape)
+        return ops.view(self, must_be_tensor("view_as", "other", other).array.shape)
 
     def reshape_as(self, other: Tensor) -> Tensor:
         return ops.reshape(self, shape=other.array.shape)
@@ -1018,7 +1018,7 @@ class Tensor:
         return ops.expand(self, sizes(shape, size))
 
     def expand_as(self, other: Tensor) -> Tensor:
-        return ops.expand(self, other.array.shape)
+        return ops.expand(self, must_be_tensor("expand_as", "other", other).array.shape)
 
     def broadcast_to(self, size: Sequence[int]) -> Tensor:
         return ops.expand(self, tuple(size))
@@ -1123,6 +1123,8 @@ class Tensor:
         return ops.index_copy(self, one_dim(dim, self.array.ndim), index, source)
 
     def index_fill(self, dim: int, index: Tensor, value: Any) -> Tensor:
+        if isinstance(value, Tensor) and value.array.ndim:
+            raise RuntimeError(f"index_fill only supports a 0-dimensional value tensor, got shape {list(value.shape)}")
         return ops.index_copy(self, one_dim(dim, self.array.ndim), index, value)
 
     def index_put(self, indices: Sequence, values: Any, accumulate: builtins.bool = False) -> Tensor:
@@ -1416,11 +1418,7 @@ class Tensor:
         if not (in_order or per_entry):
             values = random.laid_out_like(self.array, values)
         inplace.refuse_leaf(self)
-        fresh = from_array(values, self.device)
-        if self.requires_grad and autograd.mode.enabled:
-            inplace.rebind(self, fresh)
-        else:
-            inplace.write_raw(self, ..., fresh.array)
+        ops.write(self, ..., from_array(values, self.device))  # in a graph: the former values get a gradient of 0
         return self
 
     # ------------------------------------------------------------------ conversion
@@ -1459,7 +1457,7 @@ class Tensor:
         return legacy.type_name(self) if dtype is None else self.to(legacy.dtype_named(dtype))
 
     def type_as(self, other: Tensor) -> Tensor:
-        return self.to(other.dtype)
+        return self.to(must_be_tensor("type_as", "other", other).dtype)
 
     def cpu(self) -> Tensor:
         return self.to("cpu")
@@ -1525,17 +1523,27 @@ class Tensor:
         return creation.ones_like(self, **options)
 
     def new_zeros(
-        self, *shape: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
+        self,
+        *shape: Any,
+        size: Any = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
     ) -> Tensor:
         return creation.zeros(
-            *shape, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+            sizes(shape, size), dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
         )
 
     def new_ones(
-        self, *shape: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
+        self,
+        *shape: Any,
+        size: Any = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
     ) -> Tensor:
         return creation.ones(
-            *shape, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+            sizes(shape, size), dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
         )
 
     def new_full(
@@ -1546,10 +1554,15 @@ class Tensor:
         )
 
     def new_empty(
-        self, *shape: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
+        self,
+        *shape: Any,
+        size: Any = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
     ) -> Tensor:
         return creation.empty(
-            *shape, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+            sizes(shape, size), dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
         )
 
     def new_tensor(

@@ -156,8 +156,15 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any = 1) -> Tensor:
     """A copy of x with alpha * source[i] added at position index[i] of a dim; repeated positions add up."""
-    where_to = _positions(x, index, dim, "index_add")
+    try:
+        where_to = _positions(x, index, dim, "index_add")
+    except IndexError as error:
+        raise RuntimeError(str(error)) from error  # as PyTorch has it
     _check_same_device(x, source, "index_add")
+    if x.array.dtype != source.array.dtype:
+        raise RuntimeError(
+            f"index_add(): self ({x.dtype}) and source ({source.dtype}) expected to have the same dtype; use .to()"
+        )
     fits = tuple(where_to[-1].size if i == dim else n for i, n in enumerate(x.array.shape))
     if x.array.ndim and source.array.shape != fits:
         raise RuntimeError(
