@@ -56,6 +56,31 @@ def from_array(array: Any, device: Any = None, requires_grad: bool = False) -> T
     return x
 
 
+def _in_place(method: Callable) -> Callable:
+    """`x.name_(...)` for a method `x.name(...)`: what it gives is written into x."""
+
+    def write(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return inplace.update(self, method, *args, **kwargs)
+
+    return _named_after(method, write)
+
+
+def _truth_in_place(method: Callable) -> Callable:
+    """As `_in_place`, for a comparison or a logical operation: its bools are written in the dtype of x."""
+
+    def write(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return self.copy_(method(self, *args, **kwargs))
+
+    return _named_after(method, write)
+
+
+def _named_after(method: Callable, write: Callable) -> Callable:
+    write.__name__ = f"{method.__name__}_"
+    write.__qualname__ = f"Tensor.{write.__name__}"
+    write.__doc__ = f"`{method.__name__}`, written into this tensor."
+    return write
+
+
 class Tensor:
     """An n-dimensional array of one dtype on one device that remembers how it was computed.
 
@@ -1304,6 +1329,24 @@ class Tensor:
     def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
         return inplace.update(self, Tensor.addcdiv, tensor1, tensor2, value=value)
 
+    subtract_, multiply_, divide_, negative_, absolute_ = sub_, mul_, div_, neg_, abs_
+    sign_, ceil_, trunc_, frac_ = _in_place(sign), _in_place(ceil), _in_place(trunc), _in_place(frac)
+    exp2_, expm1_, log1p_, log2_ = _in_place(exp2), _in_place(expm1), _in_place(log1p), _in_place(log2)
+    log10_, erf_, sinh_, cosh_ = _in_place(log10), _in_place(erf), _in_place(sinh), _in_place(cosh)
+    sin_, cos_, tan_ = _in_place(sin), _in_place(cos), _in_place(tan)
+    asin_, acos_, atan_, atan2_ = _in_place(asin), _in_place(acos), _in_place(atan), _in_place(atan2)
+    true_divide_, fmod_, nan_to_num_ = _in_place(true_divide), _in_place(fmod), _in_place(nan_to_num)
+    cumsum_, cumprod_ = _in_place(cumsum), _in_place(cumprod)
+    addmm_, addmv_, addbmm_, baddbmm_ = _in_place(addmm), _in_place(addmv), _in_place(addbmm), _in_place(baddbmm)
+    fix_, arcsin_, arccos_, arctan_, arctan2_ = trunc_, asin_, acos_, atan_, atan2_
+    bitwise_and_, bitwise_or_ = _in_place(bitwise_and), _in_place(bitwise_or)
+    bitwise_xor_, bitwise_not_ = _in_place(bitwise_xor), _in_place(bitwise_not)
+    eq_, ne_, lt_ = _truth_in_place(eq), _truth_in_place(ne), _truth_in_place(lt)
+    le_, gt_, ge_ = _truth_in_place(le), _truth_in_place(gt), _truth_in_place(ge)
+    not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
+    logical_and_, logical_or_ = _truth_in_place(logical_and), _truth_in_place(logical_or)
+    logical_xor_, logical_not_ = _truth_in_place(logical_xor), _truth_in_place(logical_not)
+
     def copy_(self, src: Any, non_blocking: builtins.bool = False) -> Tensor:
         """Write `src` (broadcast, cast, moved) into this tensor."""
         src = src if isinstance(src, Tensor) else from_array(np.asarray(src), self.device)
@@ -1361,6 +1404,11 @@ class Tensor:
 
     def squeeze_(self, dim: Any = None) -> Tensor:
         return self._become(self.squeeze(dim))
+
+    def swapaxes_(self, axis0: int, axis1: int) -> Tensor:
+        return self._become(self.transpose(axis0, axis1))
+
+    swapdims_ = swapaxes_
 
     def t_(self) -> Tensor:
         return self._become(self.t())

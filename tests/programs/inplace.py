@@ -28,6 +28,15 @@ def _written(method: str, *args: Any, start: Any = None, **options: Any) -> Any:
     return program
 
 
+_OF_ONE = (
+    "sign_", "ceil_", "trunc_", "frac_", "exp2_", "expm1_", "log1p_", "log2_", "log10_", "erf_", "sinh_", "cosh_",
+    "sin_", "cos_", "tan_", "atan_", "negative_", "absolute_", "nan_to_num_", "fix_", "arctan_",
+)  # fmt: skip
+_OF_TWO = (
+    "subtract_", "multiply_", "divide_", "true_divide_", "fmod_", "atan2_", "eq_", "ne_", "lt_", "le_", "gt_", "ge_",
+    "not_equal_", "greater_equal_",
+)  # fmt: skip
+
 CASES = {
     "add_": _written("add_", 2.0),
     "add_ alpha": _written("add_", lambda m: m.tensor([1.0, 2.0, 3.0]), alpha=0.5),
@@ -54,6 +63,31 @@ CASES = {
     "lerp_": _written("lerp_", lambda m: m.tensor([1.0, 2.0, 3.0]), 0.25),
     "addcmul_": _written("addcmul_", lambda m: m.ones(3), lambda m: m.tensor([1.0, 2.0, 3.0]), value=0.5),
     "addcdiv_": _written("addcdiv_", lambda m: m.ones(3), lambda m: m.tensor([1.0, 2.0, 3.0]), value=0.5),
+    **{name: _written(name) for name in _OF_ONE},
+    **{name: _written(name, start=lambda m: m.tensor([0.5, -0.25, 0.1])) for name in ("asin_", "acos_")},
+    **{name: _written(name, lambda m: m.tensor([1.0, 2.0, 1.0])) for name in _OF_TWO},
+    "cumsum_": _written("cumsum_", 0),
+    "cumprod_": _written("cumprod_", 0),
+    "addmm_": _written("addmm_", lambda m: m.ones(2, 4), lambda m: m.ones(4, 3), beta=2, start=_grid),
+    "addmv_": _written("addmv_", lambda m: m.ones(3, 4), lambda m: m.ones(4), alpha=0.5),
+    "addbmm_": _written("addbmm_", lambda m: m.ones(2, 2, 4), lambda m: m.ones(2, 4, 3), start=_grid),
+    "baddbmm_": _written(
+        "baddbmm_", lambda m: m.ones(2, 2, 4), lambda m: m.ones(2, 4, 3), start=lambda m: m.ones(2, 2, 3)
+    ),
+    "bitwise_and_": lambda m: m.tensor([5, 6]).bitwise_and_(m.tensor([4, 3])),
+    "bitwise_or_": lambda m: m.tensor([5, 6]).bitwise_or_(1),
+    "bitwise_xor_": lambda m: m.tensor([True, False]).bitwise_xor_(m.tensor([True, True])),
+    "bitwise_not_": lambda m: m.tensor([5, -6]).bitwise_not_(),
+    "eq_ of ints": lambda m: m.tensor([1, 2, 3]).eq_(2),
+    "logical_and_": lambda m: m.tensor([1.0, 0.0]).logical_and_(m.tensor([3, 3])),
+    "logical_or_": lambda m: m.tensor([1, 0]).logical_or_(m.tensor([False, False])),
+    "logical_xor_": lambda m: m.tensor([True, False]).logical_xor_(m.tensor([True, True])),
+    "logical_not_ of floats": lambda m: m.tensor([0.5, 0.0]).logical_not_(),
+    "logical_not_ of bools": lambda m: m.tensor([True, False]).logical_not_(),
+    "comparison into a leaf": lambda m: _leaf(m, 1.0).gt_(0),
+    "sign_ into a leaf": lambda m: _leaf(m, 1.0).sign_(),
+    "sin_ of ints": lambda m: m.tensor([1, 2]).sin_(),
+    "swapaxes_": _written("swapaxes_", 0, 1, start=_grid),
     "copy_": _written("copy_", lambda m: m.tensor([1.0, 2.0, 3.0])),
     "copy_ broadcast": _written("copy_", lambda m: m.tensor(7)),
     "fill_": _written("fill_", 3.0),
