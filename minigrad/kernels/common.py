@@ -48,7 +48,7 @@ from minigrad.kernels.common_pool import (
     window_argmax as window_argmax,
     window_sums as window_sums,
 )
-from minigrad.kernels.optim_reference import adam_update as adam_update
+from minigrad.kernels.optim_reference import adam_update as adam_update, scale as scale
 from minigrad.kernels.special import erf as _erf
 
 

@@ -14,6 +14,12 @@ def sum_of_squares(arrays: Sequence[Any]) -> float:
     return total
 
 
+def scale(arrays: Sequence[Any], factor: float) -> None:
+    """Multiply every array by a number, in place."""
+    for array in arrays:
+        array *= array.dtype.type(factor)
+
+
 def adam_scalars(
     step: float, *, lr: float, beta1: float, beta2: float, weight_decay: float, decoupled: bool
 ) -> tuple[float, float, float, float]:

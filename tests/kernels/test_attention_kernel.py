@@ -127,4 +127,4 @@ def test_one_compilation_for_all_layouts():
         for causal in (True, np.False_):
             out, lse = cpu.attention_fwd(q, k, v, 0.5, causal)
             cpu.attention_bwd(dout, q, k, v, out, lse, np.float64(0.5), causal)
-    assert len(attention._forward.signatures) == len(attention._backward.signatures) == 1
+    assert len(attention._forward.serial.signatures) == len(attention._backward.serial.signatures) == 1

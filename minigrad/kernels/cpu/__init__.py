@@ -222,13 +222,21 @@ def channel_statistics(x: Any) -> tuple[Any, Any]:
 
 def sum_of_squares(arrays: Sequence[Any]) -> float:
     """The sum of the squares of all entries of all arrays, accumulated in float64."""
-    total = 0.0
-    for array in arrays:
-        if array.dtype == _FLOAT32 and compiled() is not None:
-            total += compiled().optim.sum_of_squares(array)
-        else:
-            total += optim_reference.sum_of_squares([array])
-    return total
+    if compiled() is None:
+        return optim_reference.sum_of_squares(arrays)
+    ours = [array for array in arrays if array.dtype == _FLOAT32]
+    others = [array for array in arrays if array.dtype != _FLOAT32]
+    return compiled().optim.sum_of_squares(ours) + optim_reference.sum_of_squares(others)
+
+
+def scale(arrays: Sequence[Any], factor: float) -> None:
+    """Multiply every array by a number, in place."""
+    ours, others = [], list(arrays)
+    if compiled() is not None:
+        ours = [a for a in arrays if a.dtype == _FLOAT32 and a.flags.carray]
+        others = [a for a in arrays if not (a.dtype == _FLOAT32 and a.flags.carray)]
+        compiled().optim.scale(ours, factor)
+    optim_reference.scale(others, factor)
 
 
 def adam_update(

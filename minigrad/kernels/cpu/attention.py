@@ -17,9 +17,11 @@ q, k and v; within the kernel the keys and values of one head are copied once to
 """
 
 import numpy as np
-from numba import carray
+from numba import carray, prange
 
-from minigrad.kernels.cpu.intrinsics import f4, inline, kernel, plain
+from minigrad.kernels.cpu import threads
+from minigrad.kernels.cpu.intrinsics import f4, inline, plain
+from minigrad.kernels.cpu.threads import share, threaded
 from minigrad.kernels.cpu.tiles import (
     LANES,
     floats_at,
@@ -41,6 +43,7 @@ from minigrad.kernels.cpu.tiles import (
 # With matrix products before and after, whose own threads are still awake, the second thread gained nothing (b: 26.6 ms
 # against 27.4). Tiles of 8, 16 and 32 rows are within 5 % of each other, but for 8 in the backward pass (30 % slower).
 TILE_ROWS = 16
+SMALLEST_PART = 1 << 18  # multiplications that repay another thread
 
 
 @inline
@@ -77,183 +80,191 @@ def _transpose(source, target):
             )
 
 
-@kernel
-def _forward(operands, first, last, sizes, scale, causal, lse, q_rows, k_rows, k_columns, v_rows, scores, sums, output):
-    """Heads first .. last-1 of (batch, head) pairs. operands: q, k, v, out; sizes: heads, T, S, K, V."""
-    heads, queries, keys, width_k, width_v = sizes
-    one = f4(1.0)
-    for pair in range(first, last):
-        batch, head = pair // heads, pair % heads
-        q, out = _head(operands, 0, batch, head), _head(operands, 3, batch, head)
-        _read_rows(_head(operands, 1, batch, head), operands[1, 3], keys, width_k, one, k_rows)
-        _read_rows(_head(operands, 2, batch, head), operands[2, 3], keys, width_v, one, v_rows)
-        _transpose(k_rows, k_columns)
-        for start in range(0, queries, TILE_ROWS):
-            rows = min(TILE_ROWS, queries - start)
-            visible = min(keys, start + rows) if causal else keys
-            padded = (visible + LANES - 1) // LANES * LANES
-            _read_rows(q + start * operands[0, 3], operands[0, 3], rows, width_k, scale, q_rows)
-            matmul(
-                rows,
-                padded,
-                width_k,
-                q_rows.ctypes.data,
-                q_rows.strides[0],
-                4,
-                k_columns.ctypes.data,
-                k_columns.strides[0],
-                scores.ctypes.data,
-                scores.strides[0],
-                0,
-            )
-            for r in range(rows):
-                seen = min(keys, start + r + 1) if causal else keys
-                row = scores.ctypes.data + r * scores.strides[0]
-                top = row_maximum(row, seen, padded)
-                total = row_exponentials(row, seen, padded, top)
-                lse[pair, start + r] = top + np.log(total)
-                sums[r] = total
-            matmul(
-                rows,
-                output.shape[1],
-                visible,
-                scores.ctypes.data,
-                scores.strides[0],
-                4,
-                v_rows.ctypes.data,
-                v_rows.strides[0],
-                output.ctypes.data,
-                output.strides[0],
-                0,
-            )
-            for r in range(rows):
-                _write_rows(
-                    output[r : r + 1], 1, width_v, one / sums[r], out + (start + r) * operands[3, 3], operands[3, 3]
-                )
+@inline
+def _wide(n):
+    return max((n + LANES - 1) // LANES * LANES, LANES)
 
 
-@kernel
-def _backward(
-    operands,
-    first,
-    last,
-    sizes,
-    scale,
-    causal,
-    lse,
-    q_rows,
-    k_rows,
-    k_columns,
-    v_rows,
-    v_columns,
-    dout_rows,
-    scores,
-    dscores,
-    dq_rows,
-    dk_rows,
-    dv_rows,
-):
-    """Heads first .. last-1 of (batch, head) pairs. operands: q, k, v, out, dout, dq, dk, dv; sizes as _forward's."""
+@threaded
+def _forward(operands, pairs, sizes, scale, causal, lse, parts):
+    """(batch, head) pairs, shared out. operands: q, k, v, out; sizes: heads, T, S, K, V.
+
+    What pads a row of scratch to whole vectors is zero and never written: it must not be a NaN.
+    """
     heads, queries, keys, width_k, width_v = sizes
+    wide_k, wide_v, wide_s = _wide(width_k), _wide(width_v), _wide(keys)
     one = f4(1.0)
-    for pair in range(first, last):
-        batch, head = pair // heads, pair % heads
-        q, out, dout = _head(operands, 0, batch, head), _head(operands, 3, batch, head), _head(operands, 4, batch, head)
-        dq = _head(operands, 5, batch, head)
-        _read_rows(_head(operands, 1, batch, head), operands[1, 3], keys, width_k, one, k_rows)
-        _read_rows(_head(operands, 2, batch, head), operands[2, 3], keys, width_v, one, v_rows)
-        _transpose(k_rows, k_columns)
-        _transpose(v_rows, v_columns)
-        dk_rows[:] = 0.0
-        dv_rows[:] = 0.0
-        for start in range(0, queries, TILE_ROWS):
-            rows = min(TILE_ROWS, queries - start)
-            visible = min(keys, start + rows) if causal else keys
-            padded = (visible + LANES - 1) // LANES * LANES
-            _read_rows(q + start * operands[0, 3], operands[0, 3], rows, width_k, scale, q_rows)
-            _read_rows(dout + start * operands[4, 3], operands[4, 3], rows, width_v, one, dout_rows)
-            matmul(
-                rows,
-                padded,
-                width_k,
-                q_rows.ctypes.data,
-                q_rows.strides[0],
-                4,
-                k_columns.ctypes.data,
-                k_columns.strides[0],
-                scores.ctypes.data,
-                scores.strides[0],
-                0,
-            )
-            matmul(
-                rows,
-                padded,
-                width_v,
-                dout_rows.ctypes.data,
-                dout_rows.strides[0],
-                4,
-                v_columns.ctypes.data,
-                v_columns.strides[0],
-                dscores.ctypes.data,
-                dscores.strides[0],
-                0,
-            )
-            for r in range(rows):
-                seen = min(keys, start + r + 1) if causal else keys
-                out_row, dout_row = carray(floats_at(out + (start + r) * operands[3, 3]), (width_v,)), dout_rows[r]
-                delta = f4(0.0)
-                for c in range(width_v):
-                    delta += dout_row[c] * out_row[c]
-                row_gradients(
-                    scores.ctypes.data + r * scores.strides[0],
-                    dscores.ctypes.data + r * dscores.strides[0],
-                    seen,
+    for part in prange(parts):
+        q_rows, k_rows = np.zeros((TILE_ROWS, wide_k), np.float32), np.zeros((wide_s, wide_k), np.float32)
+        k_columns, v_rows = np.zeros((wide_k, wide_s + LANES), np.float32), np.zeros((wide_s, wide_v), np.float32)
+        scores, output = np.zeros((TILE_ROWS, wide_s + LANES), np.float32), np.zeros((TILE_ROWS, wide_v), np.float32)
+        sums = np.zeros(TILE_ROWS, np.float32)
+        for pair in range(*share(pairs, part, parts)):
+            batch, head = pair // heads, pair % heads
+            q, out = _head(operands, 0, batch, head), _head(operands, 3, batch, head)
+            _read_rows(_head(operands, 1, batch, head), operands[1, 3], keys, width_k, one, k_rows)
+            _read_rows(_head(operands, 2, batch, head), operands[2, 3], keys, width_v, one, v_rows)
+            _transpose(k_rows, k_columns)
+            for start in range(0, queries, TILE_ROWS):
+                rows = min(TILE_ROWS, queries - start)
+                visible = min(keys, start + rows) if causal else keys
+                padded = (visible + LANES - 1) // LANES * LANES
+                _read_rows(q + start * operands[0, 3], operands[0, 3], rows, width_k, scale, q_rows)
+                matmul(
+                    rows,
                     padded,
-                    lse[pair, start + r],
-                    delta,
+                    width_k,
+                    q_rows.ctypes.data,
+                    q_rows.strides[0],
+                    4,
+                    k_columns.ctypes.data,
+                    k_columns.strides[0],
+                    scores.ctypes.data,
+                    scores.strides[0],
+                    0,
                 )
-            matmul(
-                rows,
-                dq_rows.shape[1],
-                visible,
-                dscores.ctypes.data,
-                dscores.strides[0],
-                4,
-                k_rows.ctypes.data,
-                k_rows.strides[0],
-                dq_rows.ctypes.data,
-                dq_rows.strides[0],
-                0,
+                for r in range(rows):
+                    seen = min(keys, start + r + 1) if causal else keys
+                    row = scores.ctypes.data + r * scores.strides[0]
+                    top = row_maximum(row, seen, padded)
+                    total = row_exponentials(row, seen, padded, top)
+                    lse[pair, start + r] = top + np.log(total)
+                    sums[r] = total
+                matmul(
+                    rows,
+                    output.shape[1],
+                    visible,
+                    scores.ctypes.data,
+                    scores.strides[0],
+                    4,
+                    v_rows.ctypes.data,
+                    v_rows.strides[0],
+                    output.ctypes.data,
+                    output.strides[0],
+                    0,
+                )
+                for r in range(rows):
+                    _write_rows(
+                        output[r : r + 1], 1, width_v, one / sums[r], out + (start + r) * operands[3, 3], operands[3, 3]
+                    )
+
+
+@threaded
+def _backward(operands, pairs, sizes, scale, causal, lse, parts):
+    """(batch, head) pairs, shared out. operands: q, k, v, out, dout, dq, dk, dv; sizes and scratch as _forward's."""
+    heads, queries, keys, width_k, width_v = sizes
+    wide_k, wide_v, wide_s = _wide(width_k), _wide(width_v), _wide(keys)
+    one = f4(1.0)
+    for part in prange(parts):
+        q_rows, dout_rows = np.zeros((TILE_ROWS, wide_k), np.float32), np.zeros((TILE_ROWS, wide_v), np.float32)
+        k_rows, k_columns = np.zeros((wide_s, wide_k), np.float32), np.zeros((wide_k, wide_s + LANES), np.float32)
+        v_rows, v_columns = np.zeros((wide_s, wide_v), np.float32), np.zeros((wide_v, wide_s + LANES), np.float32)
+        scores = np.zeros((TILE_ROWS, wide_s + LANES), np.float32)
+        dscores = np.zeros((TILE_ROWS, wide_s + LANES), np.float32)
+        dq_rows, dk_rows = np.zeros((TILE_ROWS, wide_k), np.float32), np.zeros((wide_s, wide_k), np.float32)
+        dv_rows = np.zeros((wide_s, wide_v), np.float32)
+        for pair in range(*share(pairs, part, parts)):
+            batch, head = pair // heads, pair % heads
+            q, out, dout = (
+                _head(operands, 0, batch, head),
+                _head(operands, 3, batch, head),
+                _head(operands, 4, batch, head),
             )
-            _write_rows(dq_rows, rows, width_k, scale, dq + start * operands[5, 3], operands[5, 3])
-            matmul(
-                visible,
-                dk_rows.shape[1],
-                rows,
-                dscores.ctypes.data,
-                4,
-                dscores.strides[0],
-                q_rows.ctypes.data,
-                q_rows.strides[0],
-                dk_rows.ctypes.data,
-                dk_rows.strides[0],
-                1,
-            )
-            matmul(
-                visible,
-                dv_rows.shape[1],
-                rows,
-                scores.ctypes.data,
-                4,
-                scores.strides[0],
-                dout_rows.ctypes.data,
-                dout_rows.strides[0],
-                dv_rows.ctypes.data,
-                dv_rows.strides[0],
-                1,
-            )
-        _write_rows(dk_rows, keys, width_k, one, _head(operands, 6, batch, head), operands[6, 3])
-        _write_rows(dv_rows, keys, width_v, one, _head(operands, 7, batch, head), operands[7, 3])
+            dq = _head(operands, 5, batch, head)
+            _read_rows(_head(operands, 1, batch, head), operands[1, 3], keys, width_k, one, k_rows)
+            _read_rows(_head(operands, 2, batch, head), operands[2, 3], keys, width_v, one, v_rows)
+            _transpose(k_rows, k_columns)
+            _transpose(v_rows, v_columns)
+            dk_rows[:] = 0.0
+            dv_rows[:] = 0.0
+            for start in range(0, queries, TILE_ROWS):
+                rows = min(TILE_ROWS, queries - start)
+                visible = min(keys, start + rows) if causal else keys
+                padded = (visible + LANES - 1) // LANES * LANES
+                _read_rows(q + start * operands[0, 3], operands[0, 3], rows, width_k, scale, q_rows)
+                _read_rows(dout + start * operands[4, 3], operands[4, 3], rows, width_v, one, dout_rows)
+                matmul(
+                    rows,
+                    padded,
+                    width_k,
+                    q_rows.ctypes.data,
+                    q_rows.strides[0],
+                    4,
+                    k_columns.ctypes.data,
+                    k_columns.strides[0],
+                    scores.ctypes.data,
+                    scores.strides[0],
+                    0,
+                )
+                matmul(
+                    rows,
+                    padded,
+                    width_v,
+                    dout_rows.ctypes.data,
+                    dout_rows.strides[0],
+                    4,
+                    v_columns.ctypes.data,
+                    v_columns.strides[0],
+                    dscores.ctypes.data,
+                    dscores.strides[0],
+                    0,
+                )
+                for r in range(rows):
+                    seen = min(keys, start + r + 1) if causal else keys
+                    out_row, dout_row = carray(floats_at(out + (start + r) * operands[3, 3]), (width_v,)), dout_rows[r]
+                    delta = f4(0.0)
+                    for c in range(width_v):
+                        delta += dout_row[c] * out_row[c]
+                    row_gradients(
+                        scores.ctypes.data + r * scores.strides[0],
+                        dscores.ctypes.data + r * dscores.strides[0],
+                        seen,
+                        padded,
+                        lse[pair, start + r],
+                        delta,
+                    )
+                matmul(
+                    rows,
+                    dq_rows.shape[1],
+                    visible,
+                    dscores.ctypes.data,
+                    dscores.strides[0],
+                    4,
+                    k_rows.ctypes.data,
+                    k_rows.strides[0],
+                    dq_rows.ctypes.data,
+                    dq_rows.strides[0],
+                    0,
+                )
+                _write_rows(dq_rows, rows, width_k, scale, dq + start * operands[5, 3], operands[5, 3])
+                matmul(
+                    visible,
+                    dk_rows.shape[1],
+                    rows,
+                    dscores.ctypes.data,
+                    4,
+                    dscores.strides[0],
+                    q_rows.ctypes.data,
+                    q_rows.strides[0],
+                    dk_rows.ctypes.data,
+                    dk_rows.strides[0],
+                    1,
+                )
+                matmul(
+                    visible,
+                    dv_rows.shape[1],
+                    rows,
+                    scores.ctypes.data,
+                    4,
+                    scores.strides[0],
+                    dout_rows.ctypes.data,
+                    dout_rows.strides[0],
+                    dv_rows.ctypes.data,
+                    dv_rows.strides[0],
+                    1,
+                )
+            _write_rows(dk_rows, keys, width_k, one, _head(operands, 6, batch, head), operands[6, 3])
+            _write_rows(dv_rows, keys, width_v, one, _head(operands, 7, batch, head), operands[7, 3])
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -274,13 +285,9 @@ def _operands(*arrays: np.ndarray) -> np.ndarray:
     return np.array([(x.ctypes.data, *x.strides[:3]) for x in arrays], np.int64)
 
 
-def _scratch(*shapes: tuple[int, ...]) -> list[np.ndarray]:
-    """Zeros: what pads a row to whole vectors is never written, and must not be a NaN."""
-    return [np.zeros(shape, np.float32) for shape in shapes]
-
-
-def _wide(n: int) -> int:
-    return max(-(-n // LANES) * LANES, LANES)
+def _parts(pairs: int, sizes: tuple[int, ...]) -> int:
+    _, queries, keys, width_k, width_v = sizes
+    return max(1, min(pairs, threads.parts(pairs * queries * keys * (width_k + width_v), SMALLEST_PART)))
 
 
 def attention_fwd(
@@ -294,32 +301,8 @@ def attention_fwd(
     if s == 0:
         out[...], lse[...] = 0.0, -np.inf
     else:
-        wide_k, wide_v, wide_s = _wide(width_k), _wide(width_v), _wide(s)
-        q_rows, k_rows, k_columns, v_rows, scores, sums, output = _scratch(
-            (TILE_ROWS, wide_k),
-            (wide_s, wide_k),
-            (wide_k, wide_s + LANES),
-            (wide_s, wide_v),
-            (TILE_ROWS, wide_s + LANES),
-            (TILE_ROWS,),
-            (TILE_ROWS, wide_v),
-        )
-        _forward(
-            _operands(q4, k4, v4, out),
-            0,
-            b * h,
-            (h, t, s, width_k, width_v),
-            np.float32(scale),
-            bool(causal),
-            lse,
-            q_rows,
-            k_rows,
-            k_columns,
-            v_rows,
-            scores,
-            sums,
-            output,
-        )
+        sizes = (h, t, s, width_k, width_v)
+        _forward(_parts(b * h, sizes), _operands(q4, k4, v4, out), b * h, sizes, np.float32(scale), bool(causal), lse)
     return out.reshape(*q.shape[:-1], width_v), lse.reshape(q.shape[:-1])
 
 
@@ -341,31 +324,7 @@ def attention_bwd(
         dq, dk, dv = (packed[:, :, i].swapaxes(1, 2) for i in range(3))
     else:
         dq, dk, dv = (np.empty(x.shape, np.float32) for x in (q4, k4, v4))
-    wide_k, wide_v, wide_s = _wide(width_k), _wide(width_v), _wide(s)
-    row_scratch = _scratch(
-        (TILE_ROWS, wide_k),
-        (wide_s, wide_k),
-        (wide_k, wide_s + LANES),
-        (wide_s, wide_v),
-        (wide_v, wide_s + LANES),
-        (TILE_ROWS, wide_v),
-    )
-    tile_scratch = _scratch(
-        (TILE_ROWS, wide_s + LANES),
-        (TILE_ROWS, wide_s + LANES),
-        (TILE_ROWS, wide_k),
-        (wide_s, wide_k),
-        (wide_s, wide_v),
-    )
-    _backward(
-        _operands(q4, k4, v4, o4, d4, dq, dk, dv),
-        0,
-        b * h,
-        (h, t, s, width_k, width_v),
-        np.float32(scale),
-        bool(causal),
-        plain(lse).reshape(b * h, t),
-        *row_scratch,
-        *tile_scratch,
-    )
+    sizes = (h, t, s, width_k, width_v)
+    operands, lse = _operands(q4, k4, v4, o4, d4, dq, dk, dv), plain(lse).reshape(b * h, t)
+    _backward(_parts(b * h, sizes), operands, b * h, sizes, np.float32(scale), bool(causal), lse)
     return dq.reshape(q.shape), dk.reshape(k.shape), dv.reshape(v.shape)

@@ -1,19 +1,37 @@
-"""One pass over memory for an optimizer step, and the sum of squares that gradient clipping asks for."""
+"""Optimizer steps and the sum of squares that gradient clipping asks for, over all parameters in one call.
+
+A model has dozens of arrays of very different sizes. A call hands the kernel a table of their addresses and sizes; the
+kernel sees them as one long sequence of numbers and cuts it into equal parts, one a thread, wherever a cut falls.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numba import carray, prange
 
 from minigrad.kernels import optim_reference as reference
-from minigrad.kernels.cpu.intrinsics import f4, kernel, maximum, plain
+from minigrad.kernels.cpu import threads
+from minigrad.kernels.cpu.intrinsics import f4, inline, kernel, maximum, plain
+from minigrad.kernels.cpu.threads import share, threaded
+from minigrad.kernels.cpu.tiles import floats_at
+
+SMALLEST_PART = 1 << 15  # numbers that repay another thread
 
 
 @kernel
-def _adam(p, g, m, v, shrink, l2, sign, one_minus_beta1, beta2, one_minus_beta2, step_size, root_correction, eps):
-    shrink, l2, sign, step_size = f4(shrink), f4(l2), f4(sign), f4(step_size)
-    one_minus_beta1, beta2, one_minus_beta2 = f4(one_minus_beta1), f4(beta2), f4(one_minus_beta2)
-    root_correction, eps = f4(root_correction), f4(eps)
+def _address(x):
+    """Where an array lies: 0.1 us, a tenth of what `x.ctypes.data` takes."""
+    return x.ctypes.data
+
+
+@inline
+def _piece(address, first, last):
+    return carray(floats_at(address + 4 * first), (last - first,))
+
+
+@inline
+def _adam_piece(p, g, m, v, shrink, l2, sign, one_minus_beta1, beta2, one_minus_beta2, step_size, correction, eps):
     for i in range(p.size):
         weight = p[i] * shrink
         gradient = g[i] * sign + weight * l2
@@ -21,16 +39,13 @@ def _adam(p, g, m, v, shrink, l2, sign, one_minus_beta1, beta2, one_minus_beta2,
         second = v[i] * beta2 + gradient * gradient * one_minus_beta2
         m[i] = first
         v[i] = second
-        p[i] = weight - step_size * (first / (np.sqrt(second) / root_correction + eps))
+        p[i] = weight - step_size * (first / (np.sqrt(second) / correction + eps))
 
 
-@kernel
-def _adam_amsgrad(
-    p, g, m, v, top, shrink, l2, sign, one_minus_beta1, beta2, one_minus_beta2, step_size, root_correction, eps
+@inline
+def _amsgrad_piece(
+    p, g, m, v, top, shrink, l2, sign, one_minus_beta1, beta2, one_minus_beta2, step_size, correction, eps
 ):
-    shrink, l2, sign, step_size = f4(shrink), f4(l2), f4(sign), f4(step_size)
-    one_minus_beta1, beta2, one_minus_beta2 = f4(one_minus_beta1), f4(beta2), f4(one_minus_beta2)
-    root_correction, eps = f4(root_correction), f4(eps)
     for i in range(p.size):
         weight = p[i] * shrink
         gradient = g[i] * sign + weight * l2
@@ -40,15 +55,37 @@ def _adam_amsgrad(
         m[i] = first
         v[i] = second
         top[i] = largest
-        p[i] = weight - step_size * (first / (np.sqrt(largest) / root_correction + eps))
+        p[i] = weight - step_size * (first / (np.sqrt(largest) / correction + eps))
+
+
+@threaded
+def _adam(table, scalars, amsgrad, parts):
+    """Rows of the table: addresses of p, g, m, v, top, and where the array begins and ends in the long sequence."""
+    shrink, l2, sign, one_minus_beta1, beta2 = scalars[0], scalars[1], scalars[2], scalars[3], scalars[4]
+    one_minus_beta2, step_size, correction, eps = scalars[5], scalars[6], scalars[7], scalars[8]
+    for part in prange(parts):
+        first, last = share(table[-1, 6], part, parts)
+        for row in table:
+            low, high = max(first, row[5]) - row[5], min(last, row[6]) - row[5]
+            if low < high:
+                p, g, m = _piece(row[0], low, high), _piece(row[1], low, high), _piece(row[2], low, high)
+                v, top = _piece(row[3], low, high), _piece(row[4], low, high)
+                if amsgrad:
+                    _amsgrad_piece(
+                        p, g, m, v, top, shrink, l2, sign, one_minus_beta1, beta2, one_minus_beta2, step_size,
+                        correction, eps,
+                    )  # fmt: skip
+                else:
+                    _adam_piece(
+                        p, g, m, v, shrink, l2, sign, one_minus_beta1, beta2, one_minus_beta2, step_size, correction,
+                        eps,
+                    )  # fmt: skip
 
 
 def _fits(array: np.ndarray) -> bool:
     return array.dtype == np.float32 and array.flags.carray
 
 
-# A loop over tensors in Python: a call costs 0.5 us, and the four flat views 0.5 us more. One call for all tensors with
-# a table of addresses was slower: NumPy takes 1.5 us to tell an address, four times a tensor.
 def adam_update(
     params: Sequence[np.ndarray],
     grads: Sequence[np.ndarray],
@@ -69,37 +106,77 @@ def adam_update(
     """optim_reference.adam_update; an array that is not contiguous float32 is left to that."""
     options: dict[str, Any] = {"lr": lr, "beta1": beta1, "beta2": beta2, "weight_decay": weight_decay}
     options["decoupled"] = decoupled
-    sign, scalars, count = -1.0 if maximize else 1.0, None, None
+    batches: dict[float, list[tuple[np.ndarray, ...]]] = {}  # by step count: nearly always all have the same
     for i, (p, g, m, v) in enumerate(zip(params, grads, exp_avgs, exp_avg_sqs, strict=True)):
-        own_count = step[i] if isinstance(step, Sequence) else step
+        count = step[i] if isinstance(step, Sequence) else step
         top = max_exp_avg_sqs[i] if amsgrad and max_exp_avg_sqs is not None else v
         if not (_fits(p) and _fits(m) and _fits(v) and _fits(top)) or g.dtype != np.float32:
             reference.adam_update(
-                [p], [g], [m], [v], [top], eps=eps, step=own_count, maximize=maximize, amsgrad=amsgrad, **options
+                [p], [g], [m], [v], [top], eps=eps, step=count, maximize=maximize, amsgrad=amsgrad, **options
             )
-            continue
-        if scalars is None or own_count != count:
-            count = own_count
-            shrink, l2, step_size, root_correction = reference.adam_scalars(count, **options)
-            scalars = (shrink, l2, sign, 1.0 - beta1, float(beta2), 1.0 - beta2, step_size, root_correction, float(eps))
-        g = plain(g)
-        if p.ndim != 1:
-            p, g, m, v, top = p.reshape(-1), g.reshape(-1), m.reshape(-1), v.reshape(-1), top.reshape(-1)
-        if amsgrad:
-            _adam_amsgrad(p, g, m, v, top, *scalars)
-        else:
-            _adam(p, g, m, v, *scalars)
+        elif p.size:
+            batches.setdefault(count, []).append((p, plain(g), m, v, top))
+    for count, rows in batches.items():
+        shrink, l2, step_size, correction = reference.adam_scalars(count, **options)
+        sign = -1.0 if maximize else 1.0
+        scalars = (shrink, l2, sign, 1.0 - beta1, beta2, 1.0 - beta2, step_size, correction, eps)
+        table = _table(rows)
+        parts = threads.parts(int(table[-1, -1]), SMALLEST_PART)
+        _adam(parts, table, tuple(f4(s) for s in scalars), bool(amsgrad))
 
 
-@kernel
-def _sum_of_squares(x):
-    total = 0.0
-    for i in range(x.size):
-        value = np.float64(x[i])
-        total += value * value
-    return total
+def _table(rows: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
+    """For each row of arrays of one size: their addresses, and the first and last place in the sequence of all."""
+    table, end = [], 0
+    for arrays in rows:
+        size = arrays[0].size
+        table.append([*(_address(a) for a in arrays), end, end + size])
+        end += size
+    return np.array(table, np.int64)
 
 
-def sum_of_squares(x: np.ndarray) -> float:
-    """Accumulated in float64: neither the length of x nor entries up to 3e38 cost digits."""
-    return _sum_of_squares(plain(x).reshape(-1))
+@threaded
+def _sum_of_squares(table, sums, parts):
+    for part in prange(parts):
+        first, last = share(table[-1, 2], part, parts)
+        total = 0.0
+        for row in table:
+            low, high = max(first, row[1]) - row[1], min(last, row[2]) - row[1]
+            if low < high:
+                x = _piece(row[0], low, high)
+                for i in range(x.size):
+                    value = np.float64(x[i])
+                    total += value * value
+        sums[part] = total
+
+
+def sum_of_squares(arrays: Sequence[np.ndarray]) -> float:
+    """Over float32 arrays, accumulated in float64: neither their length nor entries up to 3e38 cost digits."""
+    rows = [(plain(x),) for x in arrays if x.size]
+    if not rows:
+        return 0.0
+    table = _table(rows)
+    parts = threads.parts(int(table[-1, -1]), SMALLEST_PART)
+    sums = np.empty(parts)
+    _sum_of_squares(parts, table, sums)
+    return float(sums.sum())
+
+
+@threaded
+def _scale(table, factor, parts):
+    for part in prange(parts):
+        first, last = share(table[-1, 2], part, parts)
+        for row in table:
+            low, high = max(first, row[1]) - row[1], min(last, row[2]) - row[1]
+            if low < high:
+                x = _piece(row[0], low, high)
+                for i in range(x.size):
+                    x[i] *= factor
+
+
+def scale(arrays: Sequence[np.ndarray], factor: float) -> None:
+    """Multiply contiguous float32 arrays in place."""
+    rows = [(x,) for x in arrays if x.size]
+    if rows:
+        table = _table(rows)
+        _scale(threads.parts(int(table[-1, -1]), SMALLEST_PART), table, f4(factor))

@@ -68,11 +68,14 @@ def clip_grads_with_norm_(
     scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     if scale.device.type == "cpu" and scale.item() == 1.0:  # on a GPU, asking would wait for the device
         return
-    for p in _listed(parameters):
-        if p.grad is not None:
-            gradient = p.grad.array
-            gradient *= scale.to(device=p.grad.device, dtype=p.grad.dtype).array
-            p.grad.bump_version()
+    gradients = [p.grad for p in _listed(parameters) if p.grad is not None]
+    if scale.device.type == "cpu" and all(g.device.type == "cpu" for g in gradients):
+        kernels_of(scale.array).scale([g.array for g in gradients], scale.item())
+    else:
+        for g in gradients:
+            g.array[...] = g.array * scale.to(device=g.device, dtype=g.dtype).array
+    for g in gradients:
+        g.bump_version()
 
 
 @autograd.no_grad()
