@@ -196,8 +196,9 @@ chain_matmul = linalg.chain_matmul
 
 # Called as functions they take `input=` and `out=` besides.
 for _name, _value in list(globals().items()):
-    if callable(_value) and vars(Tensor).get(getattr(_value, "__name__", "")) is _value:
-        globals()[_name] = functions.of_method(_value)
+    _method = vars(Tensor).get(getattr(_value, "__name__", ""))
+    if _method is not None and _method is _value:
+        globals()[_name] = functions.of_method(_method)
 for _value in (
     arange, bernoulli, cat, dstack, einsum, empty, eye, full, hstack, linspace, logspace, multinomial, normal, ones,
     rand, randint, randn, randperm, stack, tensordot, vstack, zeros,

@@ -101,6 +101,11 @@ def derivatives(torch: Any, call: Callable[..., Any], inputs: Sequence[Any], sec
     return {"second": None} | told if second else told
 
 
+def differentiated(torch: Any, call: Callable[..., Any], *inputs: Any) -> dict[str, Any]:
+    """The value of call(*inputs), and the gradients by the inputs of a weighted sum of it."""
+    return derivatives(torch, lambda torch, *xs: call(*xs), inputs, second=False)
+
+
 def variants(torch: Any, call: Callable[..., Any], inputs: Sequence[Any], untold: Sequence[str] = ()) -> dict[str, Any]:
     """How a call takes other layouts and dtypes of its inputs: what comes out, or the type of the error.
 

@@ -115,7 +115,7 @@ def backward(torch):
 
 @case("autograd.Function")
 def function(torch):
-    class Cube(torch.autograd.Function):
+    class Cube(torch.autograd.Function):  # type: ignore[name-defined]
         @staticmethod
         def forward(ctx, x, times):
             ctx.save_for_backward(x)
@@ -127,7 +127,7 @@ def function(torch):
             (x,) = ctx.saved_tensors
             return 3 * ctx.times * gradient * x**2, None
 
-    class Wrong(torch.autograd.Function):
+    class Wrong(torch.autograd.Function):  # type: ignore[name-defined]
         @staticmethod
         def forward(ctx, x):
             return x * 2

@@ -1,7 +1,7 @@
 """Cases of elementwise functions of one tensor."""
 
 from minigrad.conformance.case import cases_of, error_of, everywhere
-from minigrad.conformance.ingredients import differentiated, ramp
+from minigrad.conformance.exercises import differentiated, numbers
 
 case = cases_of("functions")
 
@@ -13,11 +13,11 @@ def _function_of_one(name, positive):
 
     def program(torch):
         function = getattr(torch, name)
-        x = ramp(torch, 2, 3).abs() if positive else ramp(torch, 2, 3)
+        x = numbers(torch, 2, 3).abs() if positive else numbers(torch, 2, 3)
         edges = torch.tensor(_EDGES, dtype=torch.float64)
         return {
-            **differentiated(lambda x: getattr(x, name)(), x),
-            "at the edges": differentiated(function, edges),
+            **differentiated(torch, lambda x: getattr(x, name)(), x),
+            "at the edges": differentiated(torch, function, edges),
             "function": function(x),
             "keyword": function(input=x),
             "int64": function(torch.tensor([[3], [1]])),
@@ -44,11 +44,11 @@ for _name in ("log", "sqrt", "rsqrt", "log1p"):
 
 @case("tensor:log10")
 def log10(torch):
-    x = ramp(torch, 2, 3).abs()
+    x = numbers(torch, 2, 3).abs()
     edges = torch.tensor(_EDGES, dtype=torch.float64)
     return {
-        **differentiated(lambda x: x.log10(), x),
-        "at the edges": differentiated(lambda x: x.log10(), edges),
+        **differentiated(torch, lambda x: x.log10(), x),
+        "at the edges": differentiated(torch, lambda x: x.log10(), edges),
         "int64": torch.tensor([1, 10, 1000]).log10(),
         "of too much": error_of(lambda: x.log10(2)),
     }
@@ -66,15 +66,15 @@ def isfinite(torch):
 
 @case(*everywhere("clamp"), "tensor:clip")
 def clamp(torch):
-    x = ramp(torch, 2, 4)
-    low, high = ramp(torch, 4) - 0.5, ramp(torch, 4) + 0.5
+    x = numbers(torch, 2, 4)
+    low, high = numbers(torch, 4) - 0.5, numbers(torch, 4) + 0.5
     return {
-        **differentiated(lambda x: torch.clamp(x, min=-1.0, max=1.0), x),
-        "one bound": differentiated(lambda x: x.clamp(min=0), x),
+        **differentiated(torch, lambda x: torch.clamp(x, min=-1.0, max=1.0), x),
+        "one bound": differentiated(torch, lambda x: x.clamp(min=0), x),
         "positional": x.clamp(-0.5, 0.5),
-        "clip": differentiated(lambda x: x.clip(max=0.5), x),
-        "tensors": differentiated(torch.clamp, x, low, high),
-        "on the bound": differentiated(lambda x: x.clamp(-1.0, 1.0), torch.tensor([-1.0, 1.0, float("nan")])),
+        "clip": differentiated(torch, lambda x: x.clip(max=0.5), x),
+        "tensors": differentiated(torch, torch.clamp, x, low, high),
+        "on the bound": differentiated(torch, lambda x: x.clamp(-1.0, 1.0), torch.tensor([-1.0, 1.0, float("nan")])),
         "crossed": x.clamp(1.0, -1.0),
         "int64": torch.tensor([-3, 5]).clamp(0, 3),
         "int64 by floats": torch.tensor([-3, 5]).clamp(0.5, 3.5),
@@ -85,11 +85,11 @@ def clamp(torch):
 
 @case(*everywhere("softmax"))
 def softmax(torch):
-    x = ramp(torch, 2, 3)
+    x = numbers(torch, 2, 3)
     large = torch.tensor([[1000.0, 1001.0], [-float("inf"), 0.0]])
     return {
-        **differentiated(lambda x: torch.softmax(x, dim=1), x),
-        "method": differentiated(lambda x: x.softmax(-1), x),
+        **differentiated(torch, lambda x: torch.softmax(x, dim=1), x),
+        "method": differentiated(torch, lambda x: x.softmax(-1), x),
         "first axis": x.softmax(dim=0),
         "large": large.softmax(1),
         "all -inf": torch.full((2,), -float("inf")).softmax(0),

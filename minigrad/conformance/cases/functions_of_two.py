@@ -1,18 +1,18 @@
 """Cases of arithmetic and comparison: elementwise functions of two tensors, out of place and in place."""
 
 from minigrad.conformance.case import cases_of, error_of, everywhere
-from minigrad.conformance.ingredients import differentiated, ramp
+from minigrad.conformance.exercises import differentiated, numbers
 
 case = cases_of("functions")
 
 
 @case("tensor:add", "tensor:add_", "ops:add")
 def add(torch):
-    a, b = ramp(torch, 2, 3), ramp(torch, 3) * 2
+    a, b = numbers(torch, 2, 3), numbers(torch, 3) * 2
     w = a.clone()
     return {
-        **differentiated(lambda a, b: a.add(b), a, b),
-        "alpha": differentiated(lambda a, b: torch.add(a, b, alpha=0.5), a, b),
+        **differentiated(torch, lambda a, b: a.add(b), a, b),
+        "alpha": differentiated(torch, lambda a, b: torch.add(a, b, alpha=0.5), a, b),
         "number": a.add(2),
         "types": [torch.tensor([1, 2]).add(1.5), torch.tensor([True]).add(True), torch.tensor([1]).add(a[:1, :1])],
         "in place": w.add_(b, alpha=2),
@@ -28,11 +28,11 @@ def add(torch):
 
 @case("tensor:sub_", "ops:sub")
 def sub_(torch):
-    a, b = ramp(torch, 2, 3), ramp(torch, 3) * 2
+    a, b = numbers(torch, 2, 3), numbers(torch, 3) * 2
     w = a.clone()
     return {
-        **differentiated(lambda a, b: a.clone().sub_(b, alpha=2), a, b),
-        "out of place": differentiated(lambda a, b: torch.sub(a, b), a, b),
+        **differentiated(torch, lambda a, b: a.clone().sub_(b, alpha=2), a, b),
+        "out of place": differentiated(torch, lambda a, b: torch.sub(a, b), a, b),
         "in place": w.sub_(b),
         "after it": w,
         "bools": error_of(lambda: torch.tensor([True]).sub_(torch.tensor([True]))),
@@ -42,14 +42,14 @@ def sub_(torch):
 
 @case("tensor:mul", "tensor:mul_", "ops:mul")
 def mul(torch):
-    a, b = ramp(torch, 2, 3), ramp(torch, 2, 1) + 3
+    a, b = numbers(torch, 2, 3), numbers(torch, 2, 1) + 3
     w = a.clone()
     return {
-        **differentiated(lambda a, b: a.mul(b), a, b),
-        "function": differentiated(lambda a, b: torch.mul(a, other=b), a, b),
+        **differentiated(torch, lambda a, b: a.mul(b), a, b),
+        "function": differentiated(torch, lambda a, b: torch.mul(a, other=b), a, b),
         "number": torch.tensor([1, 2]).mul(2.5),
         "bools": torch.tensor([True, False]).mul(torch.tensor([True, True])),
-        "in place": differentiated(lambda a, b: a.clone().mul_(b), a, b),
+        "in place": differentiated(torch, lambda a, b: a.clone().mul_(b), a, b),
         "the same object": w.mul_(2) is w,
         "after it": w,
         "float into int": error_of(lambda: torch.tensor([1]).mul_(1.5)),
@@ -60,12 +60,12 @@ def mul(torch):
 
 @case("tensor:div", "tensor:div_", "ops:div")
 def div(torch):
-    a, b = ramp(torch, 2, 3), ramp(torch, 2, 3).flip(0) + 4
+    a, b = numbers(torch, 2, 3), numbers(torch, 2, 3).flip(0) + 4
     w = a.clone()
     sevens = torch.tensor([7, -7, 6])
     return {
-        **differentiated(lambda a, b: a.div(b), a, b),
-        "in place": differentiated(lambda a, b: a.clone().div_(b), a, b),
+        **differentiated(torch, lambda a, b: a.div(b), a, b),
+        "in place": differentiated(torch, lambda a, b: a.clone().div_(b), a, b),
         "ints": sevens.div(2),
         "by zero": torch.tensor([1.0, -1.0, 0.0]).div(0),
         "trunc": [sevens.div(2, rounding_mode="trunc"), a.div(0.4, rounding_mode="trunc")],
@@ -80,15 +80,15 @@ def div(torch):
 
 @case(*everywhere("pow"))
 def power(torch):
-    x, exponent = ramp(torch, 2, 3).abs() + 0.5, ramp(torch, 2, 3)
+    x, exponent = numbers(torch, 2, 3).abs() + 0.5, numbers(torch, 2, 3)
     return {
-        **differentiated(torch.pow, x, exponent),
-        "squared": differentiated(lambda x: x.pow(2), ramp(torch, 4)),
-        "cubed": differentiated(lambda x: x.pow(3), ramp(torch, 4)),
-        "root": differentiated(lambda x: x.pow(0.5), x),
-        "to 0": differentiated(lambda x: x.pow(0), torch.tensor([0.0, 2.0])),
-        "of 0": differentiated(torch.pow, torch.zeros(3), torch.tensor([0.0, 1.0, 2.0])),
-        "of a number": differentiated(lambda e: torch.pow(2, e), exponent),
+        **differentiated(torch, torch.pow, x, exponent),
+        "squared": differentiated(torch, lambda x: x.pow(2), numbers(torch, 4)),
+        "cubed": differentiated(torch, lambda x: x.pow(3), numbers(torch, 4)),
+        "root": differentiated(torch, lambda x: x.pow(0.5), x),
+        "to 0": differentiated(torch, lambda x: x.pow(0), torch.tensor([0.0, 2.0])),
+        "of 0": differentiated(torch, torch.pow, torch.zeros(3), torch.tensor([0.0, 1.0, 2.0])),
+        "of a number": differentiated(torch, lambda e: torch.pow(2, e), exponent),
         "keyword": torch.pow(input=x, exponent=2),
         "negative base": torch.tensor([-8.0]).pow(torch.tensor([1 / 3, 3.0, -1.0])),
         "ints": torch.tensor([2, 3]).pow(torch.tensor([5, 2])),
@@ -100,11 +100,11 @@ def power(torch):
 
 @case(*everywhere("maximum"))
 def maximum(torch):
-    a, b = ramp(torch, 2, 3), ramp(torch, 2, 3).flip(1)
+    a, b = numbers(torch, 2, 3), numbers(torch, 2, 3).flip(1)
     ties = torch.tensor([1.0, float("nan"), 2.0]), torch.tensor([1.0, 0.0, float("nan")])
     return {
-        **differentiated(torch.maximum, a, b),
-        "ties": differentiated(lambda a, b: a.maximum(b), *ties),
+        **differentiated(torch, torch.maximum, a, b),
+        "ties": differentiated(torch, lambda a, b: a.maximum(b), *ties),
         "types": torch.maximum(torch.tensor([1, 5]), torch.tensor([2.5])),
         "ints": torch.tensor([1, 5]).maximum(torch.tensor([3, 3])),
         "a number": error_of(lambda: torch.maximum(a, 1.0)),
@@ -156,12 +156,12 @@ def allclose(torch):
 @case(*everywhere("where"))
 def where(torch):
     condition = torch.tensor([[True, False, True], [False, False, True]])
-    a, b = ramp(torch, 2, 3), ramp(torch, 3) * 2
+    a, b = numbers(torch, 2, 3), numbers(torch, 3) * 2
     return {
-        **differentiated(lambda a, b: torch.where(condition, a, b), a, b),
+        **differentiated(torch, lambda a, b: torch.where(condition, a, b), a, b),
         "numbers": torch.where(condition, 1.0, 0.0),
         "ints": torch.where(condition, 1, 0),
-        "one number": differentiated(lambda a: torch.where(condition, a, 0.0), a),
+        "one number": differentiated(torch, lambda a: torch.where(condition, a, 0.0), a),
         "types": torch.where(condition[0], torch.tensor([1, 2, 3]), torch.tensor(0.5)),
         "keyword": torch.where(condition, input=a, other=b),
         "positions": torch.where(condition),
@@ -174,11 +174,11 @@ def where(torch):
 
 @case("tensor:addcmul_", "ops:addcmul")
 def addcmul_(torch):
-    x, a, b = ramp(torch, 2, 3), ramp(torch, 3) + 3, ramp(torch, 2, 1)
+    x, a, b = numbers(torch, 2, 3), numbers(torch, 3) + 3, numbers(torch, 2, 1)
     w = x.clone()
     return {
-        **differentiated(lambda x, a, b: x.clone().addcmul_(a, b, value=0.5), x, a, b),
-        "out of place": differentiated(lambda x, a, b: torch.addcmul(x, a, b), x, a, b),
+        **differentiated(torch, lambda x, a, b: x.clone().addcmul_(a, b, value=0.5), x, a, b),
+        "out of place": differentiated(torch, lambda x, a, b: torch.addcmul(x, a, b), x, a, b),
         "the same object": w.addcmul_(a, b) is w,
         "after it": w,
         "growing": error_of(lambda: torch.ones(3).addcmul_(x, x)),
@@ -188,11 +188,11 @@ def addcmul_(torch):
 
 @case("tensor:addcdiv_", "ops:addcdiv")
 def addcdiv_(torch):
-    x, a, b = ramp(torch, 2, 3), ramp(torch, 3) + 3, ramp(torch, 2, 1).abs() + 1
+    x, a, b = numbers(torch, 2, 3), numbers(torch, 3) + 3, numbers(torch, 2, 1).abs() + 1
     w = x.clone()
     return {
-        **differentiated(lambda x, a, b: x.clone().addcdiv_(a, b, value=-0.5), x, a, b),
-        "out of place": differentiated(lambda x, a, b: torch.addcdiv(x, a, b), x, a, b),
+        **differentiated(torch, lambda x, a, b: x.clone().addcdiv_(a, b, value=-0.5), x, a, b),
+        "out of place": differentiated(torch, lambda x, a, b: torch.addcdiv(x, a, b), x, a, b),
         "the same object": w.addcdiv_(a, b) is w,
         "after it": w,
         "ints": error_of(lambda: torch.addcdiv(torch.tensor([1]), torch.tensor([1]), torch.tensor([2]))),

@@ -1,7 +1,7 @@
 """Cases of reductions, orders and counts."""
 
 from minigrad.conformance.case import cases_of, error_of, everywhere
-from minigrad.conformance.ingredients import differentiated, ramp
+from minigrad.conformance.exercises import differentiated, numbers
 
 case = cases_of("functions")
 
@@ -10,11 +10,11 @@ _TIES = ((1.0, 3.0, 3.0), (2.0, 2.0, float("nan")))
 
 @case(*everywhere("sum"))
 def sum_(torch):
-    x = ramp(torch, 2, 3, 2)
+    x = numbers(torch, 2, 3, 2)
     return {
-        **differentiated(lambda x: torch.sum(x, dim=1), x),
-        "of all": differentiated(lambda x: x.sum(), x),
-        "keepdim": differentiated(lambda x: x.sum((0, 2), keepdim=True), x),
+        **differentiated(torch, lambda x: torch.sum(x, dim=1), x),
+        "of all": differentiated(torch, lambda x: x.sum(), x),
+        "keepdim": differentiated(torch, lambda x: x.sum((0, 2), keepdim=True), x),
         "NumPy's names": torch.sum(input=x, axis=-1, keepdims=True),
         "empty dims": x.sum(dim=()),
         "types": [torch.tensor([True, True]).sum(), torch.tensor([1, 2], dtype=torch.int16).sum()],
@@ -30,11 +30,11 @@ def sum_(torch):
 
 @case(*everywhere("mean"))
 def mean(torch):
-    x = ramp(torch, 2, 3, 2)
+    x = numbers(torch, 2, 3, 2)
     return {
-        **differentiated(lambda x: torch.mean(x, 1), x),
-        "of all": differentiated(lambda x: x.mean(), x),
-        "keepdim": differentiated(lambda x: x.mean(dim=(0, 2), keepdim=True), x),
+        **differentiated(torch, lambda x: torch.mean(x, 1), x),
+        "of all": differentiated(torch, lambda x: x.mean(), x),
+        "keepdim": differentiated(torch, lambda x: x.mean(dim=(0, 2), keepdim=True), x),
         "NumPy's names": torch.mean(input=x, axis=-1, keepdims=True),
         "ints as floats": torch.tensor([1, 2]).mean(dtype=torch.float32),
         "of nothing": torch.ones(0).mean(),
@@ -47,16 +47,16 @@ def mean(torch):
 def _spread(name):
     def program(torch):
         function = getattr(torch, name)
-        x = ramp(torch, 2, 4, 3)
+        x = numbers(torch, 2, 4, 3)
         return {
-            **differentiated(lambda x: function(x, dim=1), x),
-            "of all": differentiated(lambda x: getattr(x, name)(), x),
-            "biased": differentiated(lambda x: getattr(x, name)(1, unbiased=False, keepdim=True), x),
+            **differentiated(torch, lambda x: function(x, dim=1), x),
+            "of all": differentiated(torch, lambda x: getattr(x, name)(), x),
+            "biased": differentiated(torch, lambda x: getattr(x, name)(1, unbiased=False, keepdim=True), x),
             "of all, biased": [function(x, False), function(x, unbiased=False)],
             "correction": function(input=x, dim=(0, 2), correction=0),
             "NumPy's names": getattr(x, name)(axis=0, keepdims=True),
             "of one": getattr(torch.ones(1), name)(),
-            "of equals": differentiated(lambda x: getattr(x, name)(), torch.ones(2)),
+            "of equals": differentiated(torch, lambda x: getattr(x, name)(), torch.ones(2)),
             "ints": error_of(lambda: function(torch.tensor([1, 2]))),
             "out of range": error_of(lambda: function(x, 3)),
         }
@@ -72,18 +72,18 @@ for _name in ("var", "std"):
 def _extreme(name):
     def program(torch):
         function = getattr(torch, name)
-        x, ties = ramp(torch, 2, 4), torch.tensor(_TIES)
+        x, ties = numbers(torch, 2, 4), torch.tensor(_TIES)
         pair = function(x, dim=1)
         return {
-            **differentiated(lambda x: function(x), x),
-            "method": differentiated(lambda x: getattr(x, name)(-1), x),
+            **differentiated(torch, lambda x: function(x), x),
+            "method": differentiated(torch, lambda x: getattr(x, name)(-1), x),
             "names": [pair.values, pair.indices],
             "as a tuple": [isinstance(pair, tuple), len(pair), pair[1]],
             "keepdim": getattr(x, name)(0, keepdim=True),
             "keyword": function(input=x, dim=0, keepdim=True)[0],
-            "elementwise": differentiated(lambda a, b: function(a, b), x, x.flip(0)),
-            "ties": differentiated(lambda x: getattr(x, name)(), ties[0]),
-            "ties by row": differentiated(lambda x: getattr(x, name)(1), ties[:1]),
+            "elementwise": differentiated(torch, lambda a, b: function(a, b), x, x.flip(0)),
+            "ties": differentiated(torch, lambda x: getattr(x, name)(), ties[0]),
+            "ties by row": differentiated(torch, lambda x: getattr(x, name)(1), ties[:1]),
             "nan": [function(ties), getattr(ties, name)(1)],
             "ints": getattr(torch.tensor([[3, 5], [4, 1]]), name)(0),
             "bools": function(torch.tensor([True, False])),
@@ -103,7 +103,7 @@ for _name in ("max", "min"):
 def _place_of_extreme(name):
     def program(torch):
         function = getattr(torch, name)
-        x, ties = ramp(torch, 2, 4), torch.tensor(_TIES)
+        x, ties = numbers(torch, 2, 4), torch.tensor(_TIES)
         return {
             "of all": function(x),
             "by row": getattr(x, name)(1),
@@ -153,14 +153,14 @@ for _name in ("all", "any"):
 
 @case(*everywhere("norm"))
 def norm(torch):
-    x = ramp(torch, 2, 3)
+    x = numbers(torch, 2, 3)
     return {
-        **differentiated(lambda x: torch.norm(x), x),
-        "method": differentiated(lambda x: x.norm(2, dim=1), x),
+        **differentiated(torch, lambda x: torch.norm(x), x),
+        "method": differentiated(torch, lambda x: x.norm(2, dim=1), x),
         "orders": [x.norm(p) for p in (1, 2, 3, float("inf"), -float("inf"), 0, "fro")],
-        "keyword": differentiated(lambda x: torch.norm(input=x, p=1, dim=-1, keepdim=True), x),
+        "keyword": differentiated(torch, lambda x: torch.norm(input=x, p=1, dim=-1, keepdim=True), x),
         "p as a float": x.norm(p=2.0, dim=(0, 1)),
-        "of zeros": differentiated(lambda x: x.norm(), torch.zeros(3)),
+        "of zeros": differentiated(torch, lambda x: x.norm(), torch.zeros(3)),
         "as float64": x.norm(dtype=torch.float64),
         "ints": error_of(lambda: torch.tensor([3, 4]).norm()),
         "out of range": error_of(lambda: x.norm(dim=2)),
@@ -169,12 +169,12 @@ def norm(torch):
 
 @case("tensor:logsumexp", "ops:logsumexp")
 def logsumexp(torch):
-    x = ramp(torch, 2, 3)
+    x = numbers(torch, 2, 3)
     return {
-        **differentiated(lambda x: x.logsumexp(1), x),
-        "keepdim": differentiated(lambda x: torch.logsumexp(x, dim=(0, 1), keepdim=True), x),
+        **differentiated(torch, lambda x: x.logsumexp(1), x),
+        "keepdim": differentiated(torch, lambda x: torch.logsumexp(x, dim=(0, 1), keepdim=True), x),
         "large": torch.tensor([1000.0, 1000.0]).logsumexp(0),
-        "of -inf": differentiated(lambda x: x.logsumexp(0), torch.full((2,), -float("inf"))),
+        "of -inf": differentiated(torch, lambda x: x.logsumexp(0), torch.full((2,), -float("inf"))),
         "ints": torch.tensor([1, 2]).logsumexp(0),
         "no dim": error_of(lambda: x.logsumexp()),
         "out of range": error_of(lambda: x.logsumexp(2)),
@@ -183,10 +183,10 @@ def logsumexp(torch):
 
 @case(*everywhere("cumsum"))
 def cumsum(torch):
-    x = ramp(torch, 2, 3)
+    x = numbers(torch, 2, 3)
     return {
-        **differentiated(lambda x: torch.cumsum(x, dim=1), x),
-        "method": differentiated(lambda x: x.cumsum(0), x),
+        **differentiated(torch, lambda x: torch.cumsum(x, dim=1), x),
+        "method": differentiated(torch, lambda x: x.cumsum(0), x),
         "keyword": torch.cumsum(input=x, axis=-1),
         "bools": torch.tensor([True, True]).cumsum(0),
         "as float64": x.cumsum(0, dtype=torch.float64),
@@ -197,12 +197,12 @@ def cumsum(torch):
 
 @case(*everywhere("cumprod"))
 def cumprod(torch):
-    x = ramp(torch, 2, 3)
+    x = numbers(torch, 2, 3)
     return {
-        **differentiated(lambda x: torch.cumprod(x, dim=1), x),
+        **differentiated(torch, lambda x: torch.cumprod(x, dim=1), x),
         "method": x.cumprod(0),
-        "a zero": differentiated(lambda x: x.cumprod(dim=0), torch.tensor([2.0, 0.0, 3.0])),
-        "two zeros": differentiated(lambda x: x.cumprod(dim=0), torch.tensor([2.0, 0.0, 3.0, 0.0])),
+        "a zero": differentiated(torch, lambda x: x.cumprod(dim=0), torch.tensor([2.0, 0.0, 3.0])),
+        "two zeros": differentiated(torch, lambda x: x.cumprod(dim=0), torch.tensor([2.0, 0.0, 3.0, 0.0])),
         "ints": torch.tensor([2, 3], dtype=torch.int32).cumprod(0),
         "no dim": error_of(lambda: torch.cumprod(x)),
         "out of range": error_of(lambda: x.cumprod(-3)),
@@ -211,12 +211,12 @@ def cumprod(torch):
 
 @case(*everywhere("topk"))
 def topk(torch):
-    x = ramp(torch, 2, 5)
+    x = numbers(torch, 2, 5)
     found = torch.topk(x, 3)
     return {
-        **differentiated(lambda x: torch.topk(x, 2), x),
+        **differentiated(torch, lambda x: torch.topk(x, 2), x),
         "names": [found.values, found.indices],
-        "smallest": differentiated(lambda x: x.topk(2, dim=0, largest=False), ramp(torch, 3, 2)),
+        "smallest": differentiated(torch, lambda x: x.topk(2, dim=0, largest=False), numbers(torch, 3, 2)),
         "keyword": torch.topk(input=x, k=1, dim=-1),
         "unsorted": x.topk(5, sorted=False)[0].sort()[0],
         "ints": torch.tensor([3, 9, 4]).topk(2),
@@ -229,12 +229,12 @@ def topk(torch):
 
 @case(*everywhere("sort"))
 def sort(torch):
-    x = ramp(torch, 2, 4)
+    x = numbers(torch, 2, 4)
     found = torch.sort(x)
     return {
-        **differentiated(lambda x: torch.sort(x), x),
+        **differentiated(torch, lambda x: torch.sort(x), x),
         "names": [found.values, found.indices],
-        "downwards": differentiated(lambda x: x.sort(dim=0, descending=True), x),
+        "downwards": differentiated(torch, lambda x: x.sort(dim=0, descending=True), x),
         "keyword": torch.sort(input=x, dim=1, descending=True),
         "stable": torch.tensor([2, 1, 2, 1, 2]).sort(stable=True),
         "stable, downwards": torch.tensor([2, 1, 2, 1, 2]).sort(descending=True, stable=True),
@@ -247,7 +247,7 @@ def sort(torch):
 
 @case(*everywhere("argsort"))
 def argsort(torch):
-    x = ramp(torch, 2, 4)
+    x = numbers(torch, 2, 4)
     return {
         "upwards": torch.argsort(x),
         "downwards": x.argsort(dim=0, descending=True),

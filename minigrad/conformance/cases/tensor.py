@@ -1,13 +1,13 @@
 """Cases of the methods and properties of tensors that are no functions."""
 
 from minigrad.conformance.case import cases_of, error_of
-from minigrad.conformance.ingredients import differentiated, ramp
+from minigrad.conformance.exercises import differentiated, numbers
 
 case = cases_of("tensor")
 
 
 @case("item", "tolist")
-def numbers(torch):
+def as_numbers(torch):
     return {
         "item": [torch.tensor(x).item() for x in (2.5, 3, True)] + [torch.tensor([[7]]).item()],
         "types": [type(torch.tensor(x).item()).__name__ for x in (2.5, 3, True)],
@@ -35,7 +35,7 @@ def types(torch):
         ],
         "like": [x.type_as(torch.tensor([1])), torch.tensor([2]).type_as(x)],
         "itself": [x.type(torch.float32) is x, x.type_as(x) is x],
-        "gradient": differentiated(lambda x: x.type(torch.float64), x),
+        "gradient": differentiated(torch, lambda x: x.type(torch.float64), x),
         "unknown": error_of(lambda: x.type("torch.Complicated")),
         "of a number": error_of(lambda: x.type_as(1.0)),
     }
@@ -51,7 +51,7 @@ def casts(torch):
     return told | {
         "itself": [x.float() is x, x.double() is x, torch.tensor(1).long() is torch.tensor(1)],
         "of ints": [torch.tensor([2, 0]).bool(), torch.tensor([300]).byte(), torch.tensor([70000]).short()],
-        "gradient": differentiated(lambda x: x.double(), x),
+        "gradient": differentiated(torch, lambda x: x.double(), x),
         "no gradient": x.requires_grad_().long().requires_grad,
         "an argument": error_of(lambda: x.float(1)),
     }
@@ -59,15 +59,15 @@ def casts(torch):
 
 @case("view", "view_as")
 def view(torch):
-    x = ramp(torch, 2, 3, 2)
+    x = numbers(torch, 2, 3, 2)
     shared = x.view(-1)
     shared[0] = 7.0
     return {
-        **differentiated(lambda x: x.view(6, 2), x),
-        "inferred": differentiated(lambda x: x.view(-1, 3), x),
+        **differentiated(torch, lambda x: x.view(6, 2), x),
+        "inferred": differentiated(torch, lambda x: x.view(-1, 3), x),
         "shares memory": [x, shared.data_ptr() == x.data_ptr()],
         "a tuple": x.view((3, 4)).shape,
-        "as": differentiated(lambda x: x.view_as(torch.ones(4, 3)), x),
+        "as": differentiated(torch, lambda x: x.view_as(torch.ones(4, 3)), x),
         "bytes": torch.tensor([1.0]).view(torch.int32),
         "turned": x.transpose(0, 1).view(3, 2, 2, 1).stride(),
         "not contiguous": error_of(lambda: x.transpose(0, 1).view(-1)),
@@ -79,7 +79,7 @@ def view(torch):
 
 @case("stride", "is_contiguous", "contiguous")
 def memory(torch):
-    x = ramp(torch, 2, 3)
+    x = numbers(torch, 2, 3)
     turned = x.t()
     return {
         "strides": [x.stride(), turned.stride(), x.stride(0), x.stride(-1), x[:, ::2].stride(), x[0].stride()],
@@ -91,7 +91,7 @@ def memory(torch):
         ],
         "itself": [x.contiguous() is x, turned.contiguous() is turned],
         "formats": x.is_contiguous(memory_format=torch.contiguous_format),
-        **differentiated(lambda x: x.t().contiguous(), x),
+        **differentiated(torch, lambda x: x.t().contiguous(), x),
         "expanded": [torch.ones(1, 3).expand(2, 3).stride(), torch.ones(3, 1).expand(3, 2).is_contiguous()],
         "out of range": error_of(lambda: x.stride(2)),
     }
@@ -133,7 +133,7 @@ def writes(torch):
     given = torch.tensor([1.0, 2.0], requires_grad=True)
     target = torch.zeros(3, 2)
     target.copy_(given)
-    (target * ramp(torch, 3, 2)).sum().backward()
+    (target * numbers(torch, 3, 2)).sum().backward()
     leaf = torch.ones(2, requires_grad=True)
     with torch.no_grad():
         leaf.copy_(torch.tensor([3.0, 4.0]))
@@ -149,8 +149,8 @@ def writes(torch):
             x.fill_(torch.tensor(1.0)),
         ],
         "zero_": [x[:, :2].zero_(), x],
-        "in a graph": differentiated(lambda x: (x * 2).fill_(3.0) + x, ramp(torch, 2)),
-        "part of a graph": differentiated(lambda x: _zeroed(x * 2), ramp(torch, 3)),
+        "in a graph": differentiated(torch, lambda x: (x * 2).fill_(3.0) + x, numbers(torch, 2)),
+        "part of a graph": differentiated(torch, lambda x: _zeroed(x * 2), numbers(torch, 3)),
         "growing": error_of(lambda: torch.ones(3).copy_(torch.ones(2, 3))),
         "shapes": error_of(lambda: x.copy_(torch.ones(2, 2))),
         "a leaf": error_of(lambda: leaf.zero_()),
@@ -167,17 +167,17 @@ def _zeroed(y):
 
 @case("expand", "expand_as", "repeat", "tile", "ops:expand", "ops:expand_as", "ops:repeat", "ops:tile")
 def repeats(torch):
-    x = ramp(torch, 2, 1)
+    x = numbers(torch, 2, 1)
     return {
-        **differentiated(lambda x: x.expand(2, 3), x),
-        "in front": differentiated(lambda x: x.expand(2, -1, 2), x),
+        **differentiated(torch, lambda x: x.expand(2, 3), x),
+        "in front": differentiated(torch, lambda x: x.expand(2, -1, 2), x),
         "one tuple": x.expand((2, 2)),
-        "as": differentiated(lambda x: x.expand_as(torch.ones(3, 2, 4)), x),
+        "as": differentiated(torch, lambda x: x.expand_as(torch.ones(3, 2, 4)), x),
         "no copy": x.expand(2, 3).data_ptr() == x.data_ptr(),
-        "repeat": differentiated(lambda x: x.repeat(1, 3), x),
+        "repeat": differentiated(torch, lambda x: x.repeat(1, 3), x),
         "repeat in front": x.repeat(2, 2, 1),
         "repeat, one tuple": x.repeat((1, 2)),
-        "tile": differentiated(lambda x: x.tile(3), x),
+        "tile": differentiated(torch, lambda x: x.tile(3), x),
         "tile, more": torch.tile(x, (2, 1, 2)),
         "no times": x.repeat(1, 0).shape,
         "wrong size": error_of(lambda: x.expand(3, 3)),
@@ -190,14 +190,14 @@ def repeats(torch):
 
 @case("flip", "narrow", "ops:flip", "ops:narrow")
 def parts(torch):
-    x = ramp(torch, 2, 4)
+    x = numbers(torch, 2, 4)
     return {
-        **differentiated(lambda x: x.flip(1), x),
+        **differentiated(torch, lambda x: x.flip(1), x),
         "several": x.flip(0, 1),
-        "one tuple": differentiated(lambda x: x.flip((0, -1)), x),
+        "one tuple": differentiated(torch, lambda x: x.flip((0, -1)), x),
         "function": torch.flip(x, dims=[0]),
         "none": x.flip(()),
-        "narrow": differentiated(lambda x: x.narrow(1, 1, 2), x),
+        "narrow": differentiated(torch, lambda x: x.narrow(1, 1, 2), x),
         "narrow from the end": x.narrow(dim=-1, start=-2, length=2),
         "narrow to nothing": x.narrow(1, 4, 0),
         "shares memory": x.narrow(0, 0, 1).data_ptr() == x.data_ptr(),
@@ -211,15 +211,15 @@ def parts(torch):
 
 @case("masked_fill", "masked_fill_", "ops:masked_fill")
 def masked_fill(torch):
-    x, mask = ramp(torch, 2, 3), torch.tensor([[True, False, True], [False, False, True]])
+    x, mask = numbers(torch, 2, 3), torch.tensor([[True, False, True], [False, False, True]])
     w = x.clone()
     return {
-        **differentiated(lambda x: x.masked_fill(mask, -1.0), x),
-        "by a tensor": differentiated(lambda x, v: x.masked_fill(mask, v), x, torch.tensor(2.0)),
+        **differentiated(torch, lambda x: x.masked_fill(mask, -1.0), x),
+        "by a tensor": differentiated(torch, lambda x, v: x.masked_fill(mask, v), x, torch.tensor(2.0)),
         "broadcast": x.masked_fill(mask[:1], float("-inf")),
         "keyword": torch.masked_fill(x, mask=mask, value=0),
         "in place": [w.masked_fill_(mask, 9) is w, w],
-        "in a graph": differentiated(lambda x: (x * 2).masked_fill_(mask, 0.0), x),
+        "in a graph": differentiated(torch, lambda x: (x * 2).masked_fill_(mask, 0.0), x),
         "ints": torch.tensor([1, 2, 3]).masked_fill(mask[0], 7),
         "float into ints": error_of(lambda: torch.tensor([1, 2, 3]).masked_fill_(mask[0], 1.5)),
         "no mask": error_of(lambda: x.masked_fill(x, 0.0)),
@@ -231,19 +231,19 @@ def masked_fill(torch):
 
 @case("scatter", "scatter_", "ops:scatter")
 def scatter(torch):
-    x, index = ramp(torch, 2, 3), torch.tensor([[0, 2], [1, 0]])
-    source = ramp(torch, 2, 2) * 2
+    x, index = numbers(torch, 2, 3), torch.tensor([[0, 2], [1, 0]])
+    source = numbers(torch, 2, 2) * 2
     w = x.clone()
     return {
-        **differentiated(lambda x, s: x.scatter(1, index, s), x, source),
-        "a number": differentiated(lambda x: x.scatter(1, index, 5.0), x),
+        **differentiated(torch, lambda x, s: x.scatter(1, index, s), x, source),
+        "a number": differentiated(torch, lambda x: x.scatter(1, index, 5.0), x),
         "one hot": torch.zeros(3, 4).scatter_(1, torch.tensor([[1], [3], [0]]), 1.0),
         "first axis": x.scatter(0, index[:, :1], source[:, :1]),
         "keyword": torch.scatter(input=x, dim=-1, index=index, src=source),
         "value": x.scatter(dim=1, index=index, value=2),
         "reduce": [x.scatter(1, index, source, reduce="add"), x.clone().scatter_(1, index, 3.0, reduce="multiply")],
         "in place": [w.scatter_(1, index, source) is w, w],
-        "in a graph": differentiated(lambda x, s: (x * 2).scatter_(1, index, s), x, source),
+        "in a graph": differentiated(torch, lambda x, s: (x * 2).scatter_(1, index, s), x, source),
         "out of range": error_of(lambda: x.scatter(1, index + 3, source)),
         "float index": error_of(lambda: x.scatter(1, index.float(), source)),
         "types": error_of(lambda: x.scatter(1, index, source.double())),
@@ -256,19 +256,19 @@ def scatter(torch):
 
 @case("index_select", "index_add_", "index_fill_", "ops:index_select", "ops:index_add")
 def by_index(torch):
-    x, index = ramp(torch, 3, 2), torch.tensor([2, 0, 2])
-    source = ramp(torch, 3, 2) * 2
+    x, index = numbers(torch, 3, 2), torch.tensor([2, 0, 2])
+    source = numbers(torch, 3, 2) * 2
     w, filled = x.clone(), x.clone()
     return {
-        **differentiated(lambda x: x.index_select(0, index), x),
+        **differentiated(torch, lambda x: x.index_select(0, index), x),
         "keyword": torch.index_select(x, dim=1, index=torch.tensor([1])),
         "int32": x.index_select(0, index.int()),
         "0-d index": x.index_select(0, torch.tensor(1)),
-        "added": differentiated(lambda x, s: x.clone().index_add_(0, index, s), x, source),
-        "added out of place": differentiated(lambda x, s: torch.index_add(x, 0, index, s, alpha=0.5), x, source),
+        "added": differentiated(torch, lambda x, s: x.clone().index_add_(0, index, s), x, source),
+        "added out of place": differentiated(torch, lambda x, s: torch.index_add(x, 0, index, s, alpha=0.5), x, source),
         "in place": [w.index_add_(0, index, source, alpha=2) is w, w],
         "filled": [filled.index_fill_(1, torch.tensor([0]), -1.0) is filled, filled],
-        "filled in a graph": differentiated(lambda x: x.clone().index_fill_(0, torch.tensor([0, 1]), 4.0), x),
+        "filled in a graph": differentiated(torch, lambda x: x.clone().index_fill_(0, torch.tensor([0, 1]), 4.0), x),
         "filled by a tensor": x.clone().index_fill_(0, torch.tensor([1]), torch.tensor(3.0)),
         "out of range": error_of(lambda: x.index_select(0, index + 1)),
         "float index": error_of(lambda: x.index_select(0, index.float())),
