@@ -15,7 +15,7 @@ from minigrad.tensor import Size, Tensor  # isort: skip  (first: tensor.py and o
 from minigrad import autograd, backend, dtype as _dtype, functions, indices, linalg, ops, random
 from minigrad.alias import alias
 from minigrad.anomaly import is_anomaly_enabled, set_detect_anomaly
-from minigrad.arguments import must_be_condition
+from minigrad.arguments import must_be_condition, must_be_tensor
 from minigrad.autograd import (
     enable_grad,
     inference_mode,
@@ -221,7 +221,7 @@ def split(tensor, split_size_or_sections, dim=0):  # noqa: F811  PyTorch calls i
 
 def numel(input):
     """The number of elements."""
-    return input.numel()
+    return must_be_tensor("numel", "input", input).numel()
 
 
 def is_tensor(x):

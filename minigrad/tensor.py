@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad import autograd, backend, dtype as dtypes, inplace
 from minigrad.dtype import DType
+from minigrad.numpy_names import numpy_names
 from minigrad.return_types import RETURN_TYPES
 
 
@@ -772,10 +773,12 @@ class Tensor:
     def where(self, condition: Tensor, other: Any) -> Tensor:
         return ops.where(must_be_condition(condition), self, other)
 
+    @numpy_names
     def softmax(self, dim: int | None = None, dtype: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.softmax(x, dim=one_dim(dim, x.array.ndim))
 
+    @numpy_names
     def log_softmax(self, dim: int | None = None, dtype: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.log_softmax(x, dim=one_dim(dim, x.array.ndim))
@@ -806,6 +809,7 @@ class Tensor:
         x = self if dtype is None else self.to(dtype)
         return ops.mean(x, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim or keepdims)
 
+    @numpy_names
     def nansum(self, dim: Any = None, keepdim: builtins.bool = False) -> Tensor:
         return ops.where(ops.isnan(self), 0, self).sum(dim, keepdim)
 
@@ -854,6 +858,7 @@ class Tensor:
             self, axis=dims(either(dim, axis), self.array.ndim), correction=correction, keepdims=keepdim or keepdims
         )
 
+    @numpy_names
     def var_mean(
         self,
         dim: Any = None,
@@ -865,6 +870,7 @@ class Tensor:
         dim, unbiased = (None, dim) if isinstance(dim, builtins.bool) else (dim, unbiased)
         return self.var(dim, unbiased, keepdim, correction=correction), self.mean(dim, keepdim)
 
+    @numpy_names
     def std_mean(
         self,
         dim: Any = None,
@@ -876,56 +882,61 @@ class Tensor:
         dim, unbiased = (None, dim) if isinstance(dim, builtins.bool) else (dim, unbiased)
         return self.std(dim, unbiased, keepdim, correction=correction), self.mean(dim, keepdim)
 
+    @numpy_names
     def amax(self, dim: Any = (), keepdim: builtins.bool = False) -> Tensor:
         return ops.amax(self, axis=dims(None if dim == () else dim, self.array.ndim), keepdims=keepdim)
 
+    @numpy_names
     def amin(self, dim: Any = (), keepdim: builtins.bool = False) -> Tensor:
         return ops.amin(self, axis=dims(None if dim == () else dim, self.array.ndim), keepdims=keepdim)
 
-    def max(
-        self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None, keepdims: builtins.bool = False
-    ) -> Any:
+    @numpy_names
+    def max(self, dim: Any = None, keepdim: builtins.bool = False, *, other: Any = None) -> Any:
         """Of all, one Tensor; over `dim`, the pair (values, indices); with a Tensor, the elementwise maximum."""
-        dim = either(dim, axis)
+        dim = either(dim, other, "other")
         if isinstance(dim, Tensor):
             return ops.maximum(self, dim)
         if dim is None:
             return ops.amax(self, axis=None, keepdims=False)
-        return ops.max_along(self, one_dim(dim, self.array.ndim), keepdim or keepdims)
+        return ops.max_along(self, one_dim(dim, self.array.ndim), keepdim)
 
-    def min(
-        self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None, keepdims: builtins.bool = False
-    ) -> Any:
-        dim = either(dim, axis)
+    @numpy_names
+    def min(self, dim: Any = None, keepdim: builtins.bool = False, *, other: Any = None) -> Any:
+        dim = either(dim, other, "other")
         if isinstance(dim, Tensor):
             return ops.minimum(self, dim)
         if dim is None:
             return ops.amin(self, axis=None, keepdims=False)
-        return ops.min_along(self, one_dim(dim, self.array.ndim), keepdim or keepdims)
+        return ops.min_along(self, one_dim(dim, self.array.ndim), keepdim)
 
+    @numpy_names
     def median(self, dim: int | None = None, keepdim: builtins.bool = False) -> Any:
         """The middle value, the lower of two; over `dim`, (values, indices)."""
         return ops.median(self, dim, keepdim)
 
-    def argmax(self, dim: int | None = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
-        dim = either(dim, axis)
+    @numpy_names
+    def argmax(self, dim: int | None = None, keepdim: builtins.bool = False) -> Tensor:
         refuse_bools("argmax", self)
         return ops.argmax(self, axis=None if dim is None else one_dim(dim, self.array.ndim), keepdims=keepdim)
 
-    def argmin(self, dim: int | None = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
-        dim = either(dim, axis)
+    @numpy_names
+    def argmin(self, dim: int | None = None, keepdim: builtins.bool = False) -> Tensor:
         refuse_bools("argmin", self)
         return ops.argmin(self, axis=None if dim is None else one_dim(dim, self.array.ndim), keepdims=keepdim)
 
-    def all(self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
-        return ops.all(self, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim)
+    @numpy_names
+    def all(self, dim: Any = None, keepdim: builtins.bool = False) -> Tensor:
+        return ops.all(self, axis=dims(dim, self.array.ndim), keepdims=keepdim)
 
-    def any(self, dim: Any = None, keepdim: builtins.bool = False, *, axis: Any = None) -> Tensor:
-        return ops.any(self, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim)
+    @numpy_names
+    def any(self, dim: Any = None, keepdim: builtins.bool = False) -> Tensor:
+        return ops.any(self, axis=dims(dim, self.array.ndim), keepdims=keepdim)
 
+    @numpy_names
     def count_nonzero(self, dim: Any = None) -> Tensor:
         return (self != 0).sum(dim)
 
+    @numpy_names
     def logsumexp(self, dim: Any, keepdim: builtins.bool = False) -> Tensor:
         return ops.logsumexp(self, axis=dims(dim, self.array.ndim), keepdims=keepdim)
 
@@ -943,12 +954,15 @@ class Tensor:
             return linalg.matrix_norm(x, p, (-2, -1) if dim is None else dim, keepdim)
         return ops.vector_norm(x, 2.0 if p in ("fro", None) else p, dims(dim, x.array.ndim), keepdim)
 
+    @numpy_names
     def topk(self, k: int, dim: int = -1, largest: builtins.bool = True, sorted: builtins.bool = True) -> Any:
         return ops.topk(self, k, one_dim(dim, self.array.ndim), largest)
 
+    @numpy_names
     def sort(self, dim: int = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Any:
         return ops.sort(self, one_dim(dim, self.array.ndim), descending)
 
+    @numpy_names
     def argsort(self, dim: int = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Tensor:
         return ops.argsort(self, dim=one_dim(dim, self.array.ndim), descending=descending)
 
@@ -1033,9 +1047,11 @@ class Tensor:
             )
         return self.transpose(-2, -1)
 
+    @numpy_names
     def squeeze(self, dim: Any = None) -> Tensor:
         return ops.squeeze(self, dim)
 
+    @numpy_names
     def unsqueeze(self, dim: int) -> Tensor:
         return ops.unsqueeze(self, dim)
 
@@ -1055,6 +1071,7 @@ class Tensor:
         repeats = sizes(times, dims)
         return ops.repeat(self, (1,) * (self.array.ndim - len(repeats)) + repeats)
 
+    @numpy_names
     def repeat_interleave(
         self, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
     ) -> Tensor:
@@ -1063,6 +1080,7 @@ class Tensor:
             return creation.arange(self.array.size, device=self.device).repeat_interleave(self)
         return ops.repeat_interleave(self, repeats, dim)
 
+    @numpy_names
     def chunk(self, chunks: int, dim: int = 0) -> tuple:
         return ops.chunk(self, chunks, one_dim(dim, self.array.ndim))
 
@@ -1071,12 +1089,15 @@ class Tensor:
 
     split_with_sizes = split
 
+    @numpy_names
     def unbind(self, dim: int = 0) -> tuple:
         return ops.unbind(self, one_dim(dim, self.array.ndim))
 
+    @numpy_names
     def narrow(self, dim: int, start: int, length: int) -> Tensor:
         return ops.narrow(self, one_dim(dim, self.array.ndim), builtins.int(start), length)
 
+    @numpy_names
     def select(self, dim: int, index: int) -> Tensor:
         return ops.select(self, one_dim(dim, self.array.ndim), index)
 
@@ -1118,35 +1139,44 @@ class Tensor:
     def __setitem__(self, index: Any, value: Any) -> None:
         ops.write(self, index, value)
 
+    @numpy_names
     def gather(self, dim: int, index: Tensor) -> Tensor:
         return ops.gather(self, one_dim(dim, self.array.ndim), index)
 
+    @numpy_names
     def take_along_dim(self, indices: Tensor, dim: int | None = None) -> Tensor:
         return ops.take_along_dim(self, indices, dim)
 
+    @numpy_names
     def scatter(
         self, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
     ) -> Tensor:
         return ops.scatter(self, one_dim(dim, self.array.ndim), index, src if value is None else value, reduce)
 
+    @numpy_names
     def scatter_add(self, dim: int, index: Tensor, src: Tensor) -> Tensor:
         src = must_be_tensor("scatter_add", "src", src)
         return ops.scatter(self, one_dim(dim, self.array.ndim), index, src, "add")
 
+    @numpy_names
     def scatter_reduce(
         self, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: builtins.bool = True
     ) -> Tensor:
         return ops.scatter_reduce(self, one_dim(dim, self.array.ndim), index, src, reduce, include_self)
 
+    @numpy_names
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         return ops.index_select(self, one_dim(dim, self.array.ndim), index)
 
+    @numpy_names
     def index_add(self, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
         return ops.index_add(self, one_dim(dim, self.array.ndim), index, source, alpha)
 
+    @numpy_names
     def index_copy(self, dim: int, index: Tensor, source: Tensor) -> Tensor:
         return ops.index_copy(self, one_dim(dim, self.array.ndim), index, source)
 
+    @numpy_names
     def index_fill(self, dim: int, index: Tensor, value: Any) -> Tensor:
         if isinstance(value, Tensor) and value.array.ndim:
             raise RuntimeError(f"index_fill only supports a 0-dimensional value tensor, got shape {list(value.shape)}")
@@ -1651,11 +1681,11 @@ def _comparable(other: Any) -> bool:
     return isinstance(other, (Tensor, np.ndarray, np.generic, int, float, bool)) or backend.is_array(other)
 
 
-def either(dim: Any, axis: Any) -> Any:
-    """PyTorch's `dim`, or NumPy's name for it."""
-    if dim is not None and axis is not None:
-        raise TypeError("got both dim and axis; they mean the same: give one")
-    return axis if dim is None else dim
+def either(dim: Any, other: Any, name: str = "axis") -> Any:
+    """PyTorch's `dim`, or what was given under another name in its place, such as NumPy's `axis`."""
+    if dim is not None and other is not None:
+        raise TypeError(f"got both dim and {name}: give one")
+    return other if dim is None else dim
 
 
 def one_dim(dim: Any, ndim: int) -> int:

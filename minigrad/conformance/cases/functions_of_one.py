@@ -94,6 +94,7 @@ def softmax(torch):
         "large": large.softmax(1),
         "all -inf": torch.full((2,), -float("inf")).softmax(0),
         "as float64": torch.softmax(x, 1, dtype=torch.float64),
+        "NumPy's name": x.softmax(axis=0),
         "int64": error_of(lambda: torch.tensor([1, 2]).softmax(0)),
         "int64 as float32": torch.tensor([1, 2]).softmax(0, dtype=torch.float32),
         "0-d": torch.tensor(3.0).softmax(0),

@@ -25,6 +25,7 @@ def sum_(torch):
         "out of range": error_of(lambda: x.sum(3)),
         "twice": error_of(lambda: x.sum((0, 0))),
         "no int": error_of(lambda: x.sum(1.0)),
+        "both names": error_of(lambda: x.sum(dim=0, axis=0)),
     }
 
 
@@ -82,6 +83,8 @@ def _extreme(name):
             "keepdim": getattr(x, name)(0, keepdim=True),
             "keyword": function(input=x, dim=0, keepdim=True)[0],
             "elementwise": differentiated(torch, lambda a, b: function(a, b), x, x.flip(0)),
+            "other": function(x, other=x.flip(0)),
+            "NumPy's names": getattr(x, name)(axis=1, keepdims=True),
             "ties": differentiated(torch, lambda x: getattr(x, name)(), ties[0]),
             "ties by row": differentiated(torch, lambda x: getattr(x, name)(1), ties[:1]),
             "nan": [function(ties), getattr(ties, name)(1)],
@@ -109,6 +112,7 @@ def _place_of_extreme(name):
             "by row": getattr(x, name)(1),
             "keepdim": getattr(x, name)(dim=0, keepdim=True),
             "keyword": function(input=x, dim=-1),
+            "NumPy's names": function(x, axis=0, keepdims=True),
             "the first of ties": [getattr(ties[0], name)(), getattr(torch.ones(3), name)()],
             "nan": getattr(ties, name)(1),
             "ints": getattr(torch.tensor([3, 5, 1]), name)(),
@@ -139,6 +143,7 @@ def _truth(name):
             "ints": function(torch.tensor([0, 3])),
             "uint8": function(torch.tensor([0, 3], dtype=torch.uint8)),
             "several dims": function(x, (0, 1)),
+            "NumPy's names": function(x, axis=1, keepdims=True),
             "of nothing": function(torch.ones(0)),
             "out of range": error_of(lambda: function(x, 2)),
         }
@@ -173,6 +178,7 @@ def logsumexp(torch):
     return {
         **differentiated(torch, lambda x: x.logsumexp(1), x),
         "keepdim": differentiated(torch, lambda x: torch.logsumexp(x, dim=(0, 1), keepdim=True), x),
+        "NumPy's names": x.logsumexp(axis=1, keepdims=True),
         "large": torch.tensor([1000.0, 1000.0]).logsumexp(0),
         "of -inf": differentiated(torch, lambda x: x.logsumexp(0), torch.full((2,), -float("inf"))),
         "ints": torch.tensor([1, 2]).logsumexp(0),
@@ -218,6 +224,7 @@ def topk(torch):
         "names": [found.values, found.indices],
         "smallest": differentiated(torch, lambda x: x.topk(2, dim=0, largest=False), numbers(torch, 3, 2)),
         "keyword": torch.topk(input=x, k=1, dim=-1),
+        "NumPy's name": x.topk(1, axis=0),
         "unsorted": x.topk(5, sorted=False)[0].sort()[0],
         "ints": torch.tensor([3, 9, 4]).topk(2),
         "nan first": torch.tensor([1.0, float("nan"), 2.0]).topk(2),
@@ -236,6 +243,7 @@ def sort(torch):
         "names": [found.values, found.indices],
         "downwards": differentiated(torch, lambda x: x.sort(dim=0, descending=True), x),
         "keyword": torch.sort(input=x, dim=1, descending=True),
+        "NumPy's name": x.sort(axis=0),
         "stable": torch.tensor([2, 1, 2, 1, 2]).sort(stable=True),
         "stable, downwards": torch.tensor([2, 1, 2, 1, 2]).sort(descending=True, stable=True),
         "nan": torch.tensor([float("nan"), 1.0, float("inf")]).sort(),
@@ -252,6 +260,7 @@ def argsort(torch):
         "upwards": torch.argsort(x),
         "downwards": x.argsort(dim=0, descending=True),
         "keyword": torch.argsort(input=x, dim=-1, descending=True, stable=True),
+        "NumPy's name": x.argsort(axis=0),
         "stable": torch.tensor([2, 1, 2, 1]).argsort(stable=True),
         "out of range": error_of(lambda: torch.argsort(x, 2)),
     }
