@@ -183,6 +183,17 @@ def promote(operands: list) -> list:
     return operands
 
 
+def promote_for_difference(operands: list) -> list:
+    """As `promote`, and RuntimeError where one is of bools: is their difference a number, or another bool?"""
+    for x in operands:
+        if type(x) is bool or (type(x) not in _WEAK and x.dtype.kind == "b"):
+            raise RuntimeError(
+                "sub: Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
+                "a mask, use the `~` or `logical_not()` operator instead."
+            )
+    return promote(operands)
+
+
 def promote_to_float(operands: list) -> list:
     """As `promote`, and integers become the default float: for exp, sqrt, true division ..."""
     for x in operands:

@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.backend import backend_of, is_array, kernels_of, to_device, to_host
 from minigrad.dtype import of
-from minigrad.tensor import Tensor, from_array
+from minigrad.tensor import Tensor
 
 
 def raw_index(x: Tensor, index: Any) -> list[Any]:
@@ -19,8 +19,8 @@ def raw_index(x: Tensor, index: Any) -> list[Any]:
 
     NumPy counts an int beside an index array as an array; PyTorch applies ints first. Two steps give PyTorch's meaning.
     """
-    parts = list(index) if isinstance(index, tuple) else [index]
-    parts = [_raw_part(x, part) for part in parts]
+    parts = list(index) if isinstance(index, tuple) or _is_tuple_in_brackets(index) else [index]
+    parts = _without_idle_ellipses([_raw_part(x, part) for part in parts])
     arrays = [p for p in parts if is_array(p)]
     parts = _without_ellipsis(parts, x.array.ndim) if arrays else parts
     axis = 0
@@ -103,6 +103,20 @@ def _array_of_list(part: Any) -> np.ndarray:
     return array if array.size else array.astype(np.int64)
 
 
+def _is_tuple_in_brackets(index: Any) -> bool:
+    """PyTorch reads x[[a, b]] as x[a, b] where a part is itself a list, a tensor, a slice, None or an Ellipsis."""
+    inner = (list, tuple, range, slice, Tensor, np.ndarray)
+    return isinstance(index, list) and any(p is None or p is Ellipsis or isinstance(p, inner) for p in index)
+
+
+def _without_idle_ellipses(parts: list) -> list:
+    """Ellipses at the end that stand for no axes, as a first one stands for all that are left: x[..., 0, ...]."""
+    first = next((i for i, p in enumerate(parts) if p is Ellipsis), None)
+    while first is not None and parts[-1] is Ellipsis and first < len(parts) - 1:
+        parts.pop()
+    return parts
+
+
 def _without_ellipsis(parts: list, ndim: int) -> list:
     named = [p for p in parts if p is not None and p is not Ellipsis]
     used = sum(p.ndim if is_array(p) and p.dtype.kind == "b" else 1 for p in named)
@@ -150,12 +164,6 @@ def _check_basic_part(x: Tensor, part: Any, axis: int) -> None:
         raise IndexError(f"index {part} is out of bounds for dimension {axis} with size {size}")
 
 
-def has_arrays(index: Any) -> bool:
-    """Whether a raw index holds index arrays (it then copies, and may name an entry twice)."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(is_array(p) for p in parts)
-
-
 def is_mask(index: Any) -> bool:
     """One boolean array: it names no entry twice, so plain += will do."""
     parts = index if isinstance(index, tuple) else (index,)
@@ -174,14 +182,13 @@ def as_view(index: tuple) -> tuple:
     return index if any(part is Ellipsis for part in index) else (*index, Ellipsis)
 
 
-def as_value(x: Tensor, value: Any) -> Any:
-    """What is to be written into x: a Tensor or a number; lists and NumPy arrays become Tensors beside x."""
-    if isinstance(value, (Tensor, int, float, bool, np.generic)):
-        return value
-    array = np.asarray(value)
-    if array.dtype.kind in "USO":
-        raise TypeError(f"can't assign a {type(value).__name__} to a tensor of {x.dtype}: expected numbers")
-    return from_array(array, x.device)
+def must_be_value(x: Tensor, value: Any) -> None:
+    """TypeError for what cannot be written into x: anything but a Tensor or a Python number."""
+    if not isinstance(value, (Tensor, int, float, np.integer)):  # of NumPy's floats float64 alone is a float
+        raise TypeError(
+            f"can't assign a {type(value).__name__} to a tensor of {x.dtype}: write minigrad.tensor(...) of it, or a "
+            f"Python number"
+        )
 
 
 def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:

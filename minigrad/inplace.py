@@ -19,12 +19,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd
-from minigrad.backend import array_module
+from minigrad.backend import array_module, is_array
 from minigrad.dtype import of
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
+_EXPANDED = (
+    "unsupported operation: more than one element of the written-to tensor refers to a single memory location "
+    "(it was expanded). Please clone() the tensor before performing the operation."
+)
 DETACHED = "detached"  # a step of a view: from here on without the graph
 
 
@@ -125,18 +129,29 @@ def is_recorded(tensor: "Tensor", *others: Any) -> bool:
     return tensor.requires_grad or any(getattr(other, "requires_grad", False) for other in others)
 
 
-def write_raw(tensor: "Tensor", index: Any, value: Any) -> None:
-    """Write into the memory itself (`index` raw, `value` a raw array or number) and count it."""
+def write_raw(tensor: "Tensor", index: Any, value: Any, fill: bool = False) -> None:
+    """Write into the memory itself (`index` raw, `value` a raw array or number) and count it.
+
+    Where the part that is written is expanded, its entries are the same memory: RuntimeError, unless it is filled with
+    one number, or picked entry by entry with index arrays.
+    """
     array = tensor.array
-    if array.size and any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location "
-            "(it was expanded). Please clone() the tensor before performing the operation."
-        )
-    if getattr(array, "flags", None) is not None and not getattr(array.flags, "writeable", True):
+    if not getattr(array.flags, "writeable", True):
         raise RuntimeError("this tensor's memory is read-only (it wraps a read-only NumPy array): write into a clone()")
+    if not (fill or has_arrays(index)) and _is_expanded(array if index is Ellipsis else array[index]):
+        raise RuntimeError(_EXPANDED)
     array[index] = value
     tensor.bump_version()
+
+
+def _is_expanded(array: Any) -> bool:
+    return array.size and any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True))
+
+
+def has_arrays(index: Any) -> bool:
+    """Whether a raw index holds index arrays (it then copies, and may name an entry twice)."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(is_array(p) for p in parts)
 
 
 def update(tensor: "Tensor", function: Callable, *operands: Any, **params: Any) -> "Tensor":
@@ -172,7 +187,7 @@ def _check_fits(tensor: "Tensor", result: "Tensor", function: Any) -> None:
         )
 
 
-def set_item(tensor: "Tensor", index: Any, value: Any) -> None:
+def set_item(tensor: "Tensor", index: Any, value: Any, fill: bool = False) -> None:
     """`tensor[index] = value`, with `index` already raw (see ops/indexing.py) and `value` a Tensor or number."""
     from minigrad import ops
     from minigrad.indices import as_view
@@ -184,8 +199,8 @@ def set_item(tensor: "Tensor", index: Any, value: Any) -> None:
         return
     raw = value.array if hasattr(value, "array") else value
     try:
-        write_raw(tensor, as_view(index), raw)
-    except (ValueError, IndexError, TypeError) as error:
+        write_raw(tensor, as_view(index), raw, fill)
+    except (ValueError, IndexError, TypeError, OverflowError) as error:
         raise ops.explain_write(error, tensor, index, value) from error
 
 
@@ -205,6 +220,8 @@ def _is_there_already(tensor: "Tensor", index: Any, value: Any) -> bool:
 
 def rebind(tensor: "Tensor", new: "Tensor") -> None:
     """Give `tensor` the array and node of `new`, and all that share its memory a place in that array."""
+    if _is_expanded(tensor.array):
+        raise RuntimeError(_EXPANDED)
     root, steps = _root(tensor)
     living = [] if root.version is None else [x for ref in root.version.tensors or () if (x := ref()) is not None]
     views = [x for x in living if x is not root]
@@ -233,6 +250,8 @@ def _written_back(x: "Tensor", steps: tuple, value: "Tensor") -> "Tensor":
 
     if not steps:
         return value
+    if any(op.name == "expand_to" for op, *_ in steps):
+        return _written_by_position(x, steps, value)
     (op, params, *_), *rest = steps
     if rest:
         value = _written_back(op(x, **params), tuple(rest), value)
@@ -240,14 +259,23 @@ def _written_back(x: "Tensor", steps: tuple, value: "Tensor") -> "Tensor":
         return ops.index_write(x, value, index=params["index"])
     if op.name == "last_diagonal":
         return ops.index_write(x, value, index=ops.index_of_diagonal(value, **params))
-    if x.array.size != value.array.size:
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location "
-            "(it was expanded). Please clone() the tensor before performing the operation."
-        )
     # Reshapes and permutations move every entry to one place: their adjoint is their inverse.
     kept = {name: x.array.shape if what == "shape" else params[name] for name, what, _ in op.keeps}
     return op.rule(value, **kept)
+
+
+def _written_by_position(x: "Tensor", steps: tuple, value: "Tensor") -> "Tensor":
+    """The same where the steps lead through an expanded tensor, as long as no entry is met twice: x.expand(2, 3)[0]."""
+    from minigrad import ops
+    from minigrad.backend import kernels_of
+
+    position = kernels_of(x.array).arange(x.array.size, x.array).reshape(x.array.shape)
+    for op, params, *_ in steps:
+        position = op(position, **params)
+    if _is_expanded(position):
+        raise RuntimeError(_EXPANDED)
+    flat = ops.index_write(x.reshape(-1), value.reshape(-1), index=(position.reshape(-1),))
+    return flat.reshape(x.array.shape)
 
 
 def _look_up(view: "Tensor", root: "Tensor") -> None:

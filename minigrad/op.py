@@ -28,7 +28,7 @@ import numpy as np
 from minigrad import autograd, inplace
 from minigrad.autograd import Node, mode
 from minigrad.backend import is_array, kernels_of
-from minigrad.dtype import promote, promote_to_float
+from minigrad.dtype import promote, promote_for_difference, promote_to_float
 from minigrad.explain import explain
 from minigrad.tensor import Tensor, from_raw
 
@@ -37,6 +37,7 @@ REGISTRY: dict[str, "Op"] = {}
 _PROMOTIONS: dict[str | None, Callable[[list], list] | None] = {
     None: None,
     "common": promote,
+    "difference": promote_for_difference,
     "float": promote_to_float,
 }
 _KEEPS_NOTHING: tuple[dict, None] = ({}, None)

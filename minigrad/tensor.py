@@ -1384,7 +1384,9 @@ class Tensor:
         return self
 
     def fill_(self, value: Any) -> Tensor:
-        ops.write(self, ..., value)
+        if isinstance(value, Tensor) and value.array.ndim:
+            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got one of shape {list(value.shape)}")
+        ops.write(self, ..., value.item() if isinstance(value, np.generic) else value, fill=True)
         return self
 
     def zero_(self) -> Tensor:

@@ -105,7 +105,7 @@ def test_moves_are_explicit_and_differentiable() -> None:
 def test_indices_and_values_from_the_host_are_moved_not_smuggled() -> None:
     x = mg.zeros(4, 3)
     x[[0, 2], 1] = 5.0
-    x[1] = np.arange(3.0)
+    x[1] = mg.arange(3.0, device="cpu")
     x[mg.tensor([3]), :] = mg.tensor(7.0, device="cpu")
     assert x[np.array([0, 1, 3])].tolist() == [[0, 5, 0], [0, 1, 2], [7, 7, 7]]
     assert x[x > 5].tolist() == [7, 7, 7]

@@ -356,7 +356,11 @@ def diagonal(x, offset):
 
 
 def broadcast_to(x, shape):
-    return array_module(x).broadcast_to(x, shape)
+    """Expanded without copying, and as writeable as x is: NumPy would call it read-only."""
+    y = array_module(x).broadcast_to(x, shape)
+    if not getattr(y.flags, "writeable", True) and x.flags.writeable:
+        y.flags.writeable = True
+    return y
 
 
 def concatenate(xs, axis):

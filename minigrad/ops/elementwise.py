@@ -28,9 +28,9 @@ def add_vjp(dy):
     return dy, dy
 
 
-@op(promotion="common")
+@op(promotion="difference")
 def sub(a, b):
-    """a - b."""
+    """a - b; RuntimeError for bools."""
     return a - b
 
 
@@ -150,6 +150,7 @@ def neg_vjp(dy):
 @op
 def abs(x):
     """|x|; the gradient at 0 is 0."""
+    refuse_bools("abs", x)
     return kernels_of(x).abs(x)
 
 
@@ -214,6 +215,7 @@ def sign_vjp(dy):
 @op
 def floor(x):
     """The largest integer not above x."""
+    refuse_bools("floor", x)
     return kernels_of(x).floor(x)
 
 
@@ -225,6 +227,7 @@ def floor_vjp(dy):
 @op
 def ceil(x):
     """The smallest integer not below x."""
+    refuse_bools("ceil", x)
     return kernels_of(x).ceil(x)
 
 
@@ -236,6 +239,7 @@ def ceil_vjp(dy):
 @op
 def trunc(x):
     """The nearest integer towards zero."""
+    refuse_bools("trunc", x)
     return kernels_of(x).trunc(x)
 
 
@@ -247,6 +251,7 @@ def trunc_vjp(dy):
 @op
 def round(x, *, decimals=0):
     """The nearest integer (or multiple of 10^-decimals), halves to the even one."""
+    refuse_bools("round", x)
     return kernels_of(x).round(x, decimals)
 
 

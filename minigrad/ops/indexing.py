@@ -13,7 +13,7 @@ from minigrad import inplace
 from minigrad.arguments import must_be_tensor
 from minigrad.backend import array_module, backend_of, kernels_of, to_device
 from minigrad.dtype import of
-from minigrad.indices import as_value, as_view, broadcast_shape, has_arrays, is_mask, is_plain, raw_index
+from minigrad.indices import as_view, broadcast_shape, is_mask, is_plain, must_be_value, raw_index
 from minigrad.op import op
 from minigrad.ops.elementwise import (
     scaled,
@@ -48,7 +48,7 @@ def getitem_vjp(dy, index, x_shape):
 
 @getitem.vjp_into
 def getitem_vjp_into(buffer, dy, index):
-    if has_arrays(index) and not is_mask(index):
+    if inplace.has_arrays(index) and not is_mask(index):
         kernels_of(buffer).add_at(buffer, index, dy)
     else:
         buffer[index] += dy
@@ -85,18 +85,19 @@ def index_write_vjp(dy, value_shape, index, needs):
     return index_write(dy, 0.0, index=index) if needs[0] else None, dvalue
 
 
-def write(x: Tensor, index: Any, value: Any) -> None:
-    """x[index] = value."""
-    value = as_value(x, value)
+def write(x: Tensor, index: Any, value: Any, fill: bool = False) -> None:
+    """x[index] = value. `fill`: x may be expanded, as `value` is one number."""
+    must_be_value(x, value)
     steps = raw_index(x, index)
     if isinstance(value, Tensor):
-        if value.array.ndim == 0 and backend_of(value.array) is not backend_of(x.array):
+        picked = any(inplace.has_arrays(step) for step in steps)
+        if not (value.array.ndim and picked) and backend_of(value.array) is not backend_of(x.array):
             value = value.to(x.device)
         raw = value.array
         if raw.dtype != x.array.dtype:
             value = value.to(of(x.array.dtype))
     if len(steps) == 1:
-        inplace.set_item(x, steps[0], value)
+        inplace.set_item(x, steps[0], value, fill)
     elif inplace.is_recorded(x, value):
         _write_two(x, steps, value)
     else:
@@ -111,6 +112,8 @@ def _write_two(x: Tensor, steps: list, value: Any) -> None:
 
 def explain_write(error: Exception, x: Tensor, index: Any, value: Any) -> Exception:
     """Word a failed x[index] = value."""
+    if isinstance(error, OverflowError):
+        return RuntimeError(f"value {value!r} cannot be converted to type {x.dtype} without overflow")
     shape = tuple(getattr(value, "shape", ()))
     try:
         target = tuple(x.array[index].shape)

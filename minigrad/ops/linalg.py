@@ -10,6 +10,7 @@ from minigrad.op import op
 from minigrad.ops.elementwise import (
     add,
     mul,
+    refuse_bools,
     zeros_as,
 )
 from minigrad.ops.shape import permute, reshape
@@ -24,6 +25,7 @@ def mT(x: Any) -> Any:
 @op
 def matmul(a, b):
     """(..., n, k) @ (..., k, m) -> (..., n, m); two axes or more, the leading ones broadcast."""
+    refuse_bools("matmul", a, b)
     return kernels_of(a).matmul(a, b)
 
 

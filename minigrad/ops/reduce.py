@@ -18,6 +18,7 @@ from minigrad.ops.comparison import (
 )
 from minigrad.ops.elementwise import (
     abs,
+    refuse_bools,
     where,
     zeros_as,
 )
@@ -278,6 +279,8 @@ def sort(x: Tensor, dim: int, descending: bool) -> Any:
 
 def topk(x: Tensor, k: int, dim: int, largest: bool) -> Any:
     """(values, indices) of the k largest (or smallest) entries along a dim, in order."""
+    if x.array.dtype == "bool":
+        raise RuntimeError("topk(): not implemented for Bool: convert the tensor with .int()")
     size = x.array.shape[dim] if x.array.ndim else 1
     if not 0 <= k <= size:
         raise RuntimeError(f"selected index k out of range: k is {k}, dimension {dim} has {size} entries")
@@ -288,6 +291,7 @@ def topk(x: Tensor, k: int, dim: int, largest: bool) -> Any:
 
 def median(x: Tensor, dim: int | None, keepdim: bool) -> Any:
     """The entry at position (n - 1) // 2 of the sorted values: the lower of two middle ones."""
+    refuse_bools("median", x.array)
     if dim is None:
         flat = x.reshape(-1)
         order = argsort(flat.detach(), dim=0, descending=False)

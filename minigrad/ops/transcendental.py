@@ -19,6 +19,8 @@ from minigrad.ops.elementwise import refuse_bools, where, zeros_as
 def power(a, b):
     """a ** b. The gradient by a is 0 where b is 0; the gradient by b is 0 where a is 0 and b is not negative."""
     if not is_array(a) or not is_floating(a.dtype):
+        if b is True and is_array(a):
+            return kernels_of(a).copy(a)
         refuse_bools("pow", a, b)
         if is_array(a) and not is_array(b) and b < 0:
             raise ValueError("Integers to negative integer powers are not allowed; convert to float first")

@@ -49,7 +49,111 @@ CASES = {
     "size by name": lambda m: [m.zeros(size=(2, 1)), m.ones(size=[2]), m.empty(size=(0, 2))],
     "deques": lambda m: [m.tensor(deque([1.5, 2.0])), m.tensor([deque([1, 2]), (3, 4)])],
     "memory maps": lambda m: [m.from_numpy(_memmap()), m.from_numpy(_memmap()[1:3].astype(np.int64)) * 2],
+    "bools are not subtracted": lambda m: [
+        _error(m, lambda b: 1 - b),
+        _error(m, lambda b: b - 1),
+        _error(m, lambda b: b - b),
+        _error(m, lambda b: m.tensor([1, 2]) - b),
+        _error(m, lambda b: m.tensor([1.0, 2.0]) - b),
+        _error(m, lambda b: m.tensor(1) - True),
+        _error(m, lambda b: m.rsub(b, 1)),
+        _error(m, lambda b: -b),
+    ],
+    "bools are not numbers": lambda m: [
+        _error(m, lambda b, name=name: getattr(b, name)())
+        for name in (
+            "abs",
+            "floor",
+            "ceil",
+            "round",
+            "trunc",
+            "relu",
+            "argmax",
+            "argmin",
+            "median",
+            "mean",
+            "std",
+            "sign",
+            "sqrt",
+            "square",
+            "exp",
+        )
+    ],
+    "bools are not ranked or multiplied": lambda m: [
+        _error(m, lambda b: b.topk(1)),
+        _error(m, lambda b: b @ b),
+        _error(m, lambda b: b.dot(b)),
+        _error(m, lambda b: b.reshape(1, 2) @ b.reshape(2, 1)),
+        _error(m, lambda b: b**b),
+        _error(m, lambda b: b // b),
+    ],
+    "powers of bools": lambda m: [m.tensor([True, False]) ** True, m.tensor([True, False]) ** 2],
+    "lists and arrays are not assigned": lambda m: [
+        error_of(lambda value=value: m.zeros(2, 2).__setitem__(0, value))
+        for value in ([1, 2], (1, 2), np.array([1.0, 2.0]), None, "a", np.float32(3), np.bool_(True))
+    ],
+    "numbers are assigned": lambda m: [
+        _with(m.zeros(2), lambda x, value=value: x.__setitem__(0, value))
+        for value in (1, 2.5, True, np.float64(3), np.int64(4), np.int32(5), m.tensor(6), m.tensor([7.0]))
+    ],
+    "numbers that do not fit": lambda m: error_of(lambda: m.zeros(2, dtype=m.uint8).__setitem__(0, 300)),
+    "NumPy's numbers fill": lambda m: [m.zeros(2).fill_(np.float32(3)), m.zeros(2).fill_(np.int64(4))],
+    "tensors that fill": lambda m: [m.zeros(2).fill_(m.tensor(2)), error_of(lambda: m.zeros(2).fill_(m.ones(1)))],
+    "expanded tensors are filled": lambda m: [
+        _expanded(m, lambda e: e.fill_(1)),
+        _expanded(m, lambda e: e.fill_(2).zero_()),
+        _expanded(m, lambda e: e.__setitem__(0, 1)),
+        _expanded(m, lambda e: e.__setitem__(0, m.ones(3))),
+        _expanded(m, lambda e: e.__setitem__(e == 0, 1)),
+        _expanded(m, lambda e: e.__setitem__([0, 1], 1)),
+    ],
+    "expanded tensors are not computed upon": lambda m: [
+        error_of(lambda call=call: _expanded(m, call))
+        for call in (
+            lambda e: e.add_(1),
+            lambda e: e.mul_(2),
+            lambda e: e.__setitem__(slice(None), 1),
+            lambda e: e.normal_(),
+            lambda e: e.copy_(m.ones(2, 3)),
+            lambda e: e.__setitem__((slice(None), 0), m.ones(2)),
+        )
+    ],
+    "lists of lists index as tuples": lambda m: [
+        m.arange(24).reshape(2, 3, 4)[index]
+        for index in (
+            [[0, 1], [1, 0]],
+            [[0, 1], [1, 0], [2, 2]],
+            [slice(0, 1), 0],
+            [m.tensor([0]), m.tensor([1])],
+            [[]],
+            [0, 1],
+            [True, False],
+            [Ellipsis, 0],
+            [None, 1],
+        )
+    ],
+    "two ellipses": lambda m: [
+        m.arange(24).reshape(2, 3, 4)[..., 0, ...],
+        m.arange(24).reshape(2, 3, 4)[..., ...],
+        m.arange(24).reshape(2, 3, 4)[0, ..., ...],
+        error_of(lambda: m.arange(24).reshape(2, 3, 4)[..., 0, ..., 0]),
+    ],
 }
+
+
+def _error(m, call):
+    return error_of(lambda: call(m.tensor([True, False])))
+
+
+def _with(x, change):
+    change(x)
+    return x
+
+
+def _expanded(m, change):
+    x = m.zeros(3)
+    change(x.expand(2, 3))
+    return x
 
 
 def _out(m, out, call):
