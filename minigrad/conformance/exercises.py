@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.conformance.outcome import differs, outcome
+from minigrad.conformance.outcome import differs, error_of, outcome
+from minigrad.conformance.surface import SURFACE
 
 Row = tuple[Any, ...]  # a call, and its inputs
 
@@ -38,6 +39,11 @@ def asking(x: Any) -> Any:
 def outcomes(*calls: Callable[[], Any]) -> list[Any]:
     """What each call returns, or the type of the error it raises."""
     return [outcome(call_without(call), None) for call in calls]
+
+
+def errors(*calls: Callable[[], Any]) -> list[str]:
+    """The type of the error that each call raises, "no error" where it raises none."""
+    return [error_of(call) for call in calls]
 
 
 def call_without(call: Callable[[], Any]) -> Callable[[Any], Any]:
@@ -129,23 +135,60 @@ def variants(torch: Any, call: Callable[..., Any], inputs: Sequence[Any], untold
     return {name: value for name, value in told.items() if name not in untold}
 
 
-def layer(torch: Any, module: Any, *inputs: Any, wrong: Sequence[Any] = ()) -> dict[str, Any]:
-    """A module's text, state, value, gradients by inputs and parameters, its value in eval mode, and its errors.
+def layers(
+    case: Any, name: str, *table: Row, also: Sequence[str] = (), span: tuple[float, float] = (-2.0, 2.0),
+    wrong: Sequence[Any] = (), refused: Sequence[Callable[..., Any]] = (), float32: float = 2e-6,
+) -> None:  # fmt: skip
+    """Adds the case of a module: every row is a call that makes one from `torch.nn`, and its inputs as `rows` has them.
 
-    `wrong` holds inputs (a tuple of them where the module takes several) that the module refuses.
+    `wrong` holds inputs that the first of them refuses (a shape or values; a list in a tuple for several), `refused`
+    calls of `torch.nn` that make none.
     """
-    xs = [asking(x) for x in inputs]
-    value = module(*xs)
-    told = {"repr": repr(module), "state": list(module.state_dict()), "value": value}
+
+    def program(torch: Any) -> dict[str, Any]:
+        def tensors(given: Sequence[Any]) -> list[Any]:
+            return [made(torch, x, i, "float32", *span) for i, x in enumerate(given)]
+
+        told = [layer(torch, make, tensors(given)) for make, *given in table]
+        first = table[0][0](torch.nn)
+        errors = [lambda given=given: first(*tensors(given)) for given in wrong]
+        return {"rows": told, "errors": outcomes(*errors, *[lambda make=make: make(torch.nn) for make in refused])}
+
+    program.__name__ = name
+    case(name, *also, float32=float32)(program)
+
+
+def layer(torch: Any, make: Callable[..., Any], inputs: Sequence[Any]) -> dict[str, Any]:
+    """A module's text, its parameters and buffers under a seed after one call, then in float64, with parameters and
+    buffers by formula, its value and the gradients by inputs and parameters, and its value in eval mode where that may
+    be another.
+    """
+    torch.manual_seed(0)
+    module = make(torch.nn)
+    told: dict[str, Any] = {"repr": repr(module)}
+    told["float32"] = [[x.dtype, x.shape] for x in flat(module(*inputs)) if hasattr(x, "dtype")]
+    told["state"] = module.state_dict()
+    set_by_formula(torch, module.double())
+    xs = [asking(x.double()) if x.is_floating_point() else x for x in inputs]
+    told["value"] = value = module(*xs)
     sources = [x for x in (*xs, *module.parameters()) if x.requires_grad]
-    if (loss := weighted(torch, value)) is not None:
+    if sources and (loss := weighted(torch, value)) is not None:
         told["gradients"] = torch.autograd.grad(loss, sources, allow_unused=True)
     if list(module.buffers()) or "ropout" in told["repr"]:
         told["buffers"] = list(module.buffers())
-        module.eval()
-        told["eval"] = module(*inputs)
-    calls = [lambda x=x: module(*(x if isinstance(x, tuple) else (x,))) for x in wrong]
-    return told | {"errors": outcomes(*calls)}
+        told["training"] = [module.training, module.eval().training]
+        told["eval"] = module(*xs)
+    return told
+
+
+def set_by_formula(torch: Any, module: Any) -> None:
+    """Parameters between -0.6 and 0.6, floating buffers between 0.5 and 1.5: figures that no generator rounds."""
+    with torch.no_grad():
+        for i, x in enumerate(module.parameters()):
+            x.copy_(numbers(torch, *x.shape, start=29 * i, low=-0.6, high=0.6, dtype=torch.float64))
+        for i, x in enumerate(module.buffers()):
+            if x.is_floating_point():
+                x.copy_(numbers(torch, *x.shape, start=29 * i, low=0.5, high=1.5, dtype=torch.float64))
 
 
 def rows_of(case: Any, prefix: str) -> Callable[..., None]:
@@ -156,6 +199,7 @@ def rows_of(case: Any, prefix: str) -> Callable[..., None]:
             return lambda torch, *inputs: call(getattr(torch.nn.functional, name), torch, *inputs)
 
         calls = [(with_function(call), *given) for call, *given in table]
-        rows(case, f"{prefix}{name}", *calls, wrong=[with_function(call) for call in wrong], **options)
+        also = [f"functional:{name}"] if name in SURFACE["functional"].names else []
+        rows(case, f"{prefix}{name}", *calls, also=also, wrong=[with_function(call) for call in wrong], **options)
 
     return add

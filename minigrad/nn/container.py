@@ -1,6 +1,7 @@
 """Containers: Sequential, ModuleList, ModuleDict, ParameterList, ParameterDict."""
 
 import operator
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -240,6 +241,9 @@ class ParameterList(Module):
     def __iadd__(self, values: Iterable[Any]) -> "ParameterList":
         return self.extend(values)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("ParameterList should not be called.")
+
     def extra_repr(self) -> str:
         return "\n".join(f"  ({i}): {_describe(value, lambda t: t.dtype)}" for i, value in enumerate(self))
 
@@ -255,8 +259,11 @@ class ParameterDict(Module):
 
     def __getitem__(self, key: str) -> Any:
         if key not in self._keys:
-            raise KeyError(key)
+            raise AttributeError(f"'ParameterDict' object has no attribute '{key}': its keys are {list(self._keys)}")
         return getattr(self, key)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("ParameterDict should not be called.")
 
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
@@ -303,6 +310,10 @@ class ParameterDict(Module):
             del self[key]
 
     def update(self, parameters: Any) -> None:
+        """Sets the pairs of a mapping or a sequence, in order; those of a dict that is no OrderedDict in that of their
+        names, as PyTorch does."""
+        if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
+            parameters = dict(sorted(parameters.items()))
         for key, value in _pairs(parameters, "ParameterDict.update"):
             self[key] = value
 

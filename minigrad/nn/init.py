@@ -16,7 +16,7 @@ import numpy as np
 from minigrad import autograd, random
 from minigrad.tensor import Tensor, from_array
 
-_GAINS = {"sigmoid": 1.0, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
+_GAINS = {"sigmoid": 1, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
 _LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 
 
@@ -24,7 +24,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """By how much weights before a nonlinearity should be larger to keep the variance: 1 for linear maps and sigmoid,
     5/3 tanh, sqrt(2) relu, sqrt(2 / (1 + param^2)) leaky_relu with slope param (0.01), 3/4 selu."""
     if nonlinearity in _LINEAR:
-        return 1.0
+        return 1
     if nonlinearity == "leaky_relu":
         if param is not None and (isinstance(param, bool) or not isinstance(param, (int, float))):
             raise ValueError(f"negative_slope {param} not a valid number")

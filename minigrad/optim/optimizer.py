@@ -7,6 +7,7 @@ between steps.
 """
 
 import functools
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -31,8 +32,8 @@ class Optimizer:
     A subclass writes `step`, and `check(options)` if its options have limits. A parameter whose `.grad` is None is
     skipped wholly: neither it nor its state changes.
 
-    Raises TypeError for anything but tensors, ValueError for an empty list, a parameter given twice, or a tensor
-    that is not a leaf.
+    Raises TypeError for anything but tensors, ValueError for an empty list, a parameter in two groups, or a tensor
+    that is not a leaf; a parameter twice in one group is warned of, as in PyTorch.
     """
 
     def __init__(self, params: Params, defaults: dict[str, Any]):
@@ -103,7 +104,11 @@ class Optimizer:
         if known.intersection(map(id, tensors)):
             raise ValueError("some parameters appear in more than one parameter group")
         if len({id(p) for p in tensors}) != len(tensors):
-            raise ValueError("a parameter appears twice in one parameter group: it would be updated twice in each step")
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters: each is updated as often as it stands "
+                "there",
+                stacklevel=3,
+            )
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
                 raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")

@@ -77,7 +77,7 @@ ERRORS = [
      "Explicit attn_mask should not be set when is_causal=True"),
     (lambda: F.scaled_dot_product_attention(Q, K, K, mg.ones(3, 5).long()), RuntimeError,
      "Expected attn_mask dtype to be bool"),
-    (lambda: F.scaled_dot_product_attention(Q, K, K, dropout_p=2.0), ValueError, "dropout probability"),
+    (lambda: F.scaled_dot_product_attention(Q, K, K, dropout_p=2.0), RuntimeError, "dropout probability"),
 ]  # fmt: skip
 
 

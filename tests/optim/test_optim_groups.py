@@ -160,7 +160,7 @@ def test_what_is_not_a_list_of_leaves(kind, pair):
         kind([{"lr": 1.0}])
     with pytest.raises(ValueError, match="more than one parameter group"):
         kind([{"params": pair}, {"params": [pair[0]]}])
-    with pytest.raises(ValueError, match="appears twice in one parameter group"):
+    with pytest.warns(UserWarning, match="a parameter group with duplicate parameters"):
         kind([pair[0], pair[0]])
     with pytest.raises(TypeError, match="param_group must be a dict, but got <class 'list'>"):
         kind(pair).add_param_group([1])

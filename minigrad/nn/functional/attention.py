@@ -55,7 +55,7 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: floa
             f"scaled_dot_product_attention is not implemented for {q.dtype}: convert with .float()"
         )
     if not 0 <= dropout_p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
+        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if mask is None:
         return
     if is_causal:

@@ -23,12 +23,15 @@ def embedding_bag(
     of a max. `max_norm`, `scale_grad_by_freq` and `sparse` raise NotImplementedError.
     """
     _check(input, weight, offsets, mode, per_sample_weights)
+    ids = to_host(input.array).reshape(-1)
+    if ids.size and not 0 <= ids.min() <= ids.max() < weight.shape[0]:
+        bad = ids[(ids < 0) | (ids >= weight.shape[0])][0]
+        raise RuntimeError(f"embedding_bag: the input holds {bad}, which is not in the range [0, {weight.shape[0]})")
     bag = _bag_of_each(input, offsets, include_last_offset)
     bags = input.shape[0] if offsets is None else offsets.shape[0] - include_last_offset
     rows = embedding(input.reshape(-1), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)  # (N, W)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
-    ids = to_host(input.array).reshape(-1)
     counts = np.ones(len(ids), bool) if padding_idx is None else ids != padding_idx % weight.shape[0]
     if not counts.all():
         kept = np.flatnonzero(counts)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from minigrad import ops
+from minigrad.arguments import must_share_dtype
 from minigrad.backend import kernels_of
 from minigrad.nn.functional.layers import same_device
 from minigrad.nn.functional.reduction import reduced, reduction_of
@@ -172,6 +173,7 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
             "Please ensure they have the same size."
         )
+    must_share_dtype("binary_cross_entropy", input=input, target=target)
     inside = ops.logical_and(input.array >= 0, input.array <= 1)
     if not bool(ops.all(inside, axis=None, keepdims=False)):
         raise RuntimeError("all elements of input should be between 0 and 1: binary_cross_entropy takes probabilities")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad import inplace as writing, ops, random
+from minigrad.arguments import must_be_tensor
 from minigrad.backend import kernels_of, to_device
 from minigrad.dtype import finfo, is_floating
 from minigrad.tensor import Tensor
@@ -99,6 +100,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     The mask comes from the default generator: the same seed gives the same mask. Source: JMLR 15 (2014) 1929.
     """
     _check_probability(p)
+    must_be_tensor("dropout", "input", input)
     if not training or p == 0 or not input.array.size:
         return input
     drawn = random.default_generator.dropout_mask(input.array.size, p, input.array.dtype)

@@ -285,6 +285,8 @@ def _check_windows(name: str, grid: Grid) -> None:
 
 def _output_size(name: str, dims: int, input: Tensor, output_size: Any) -> tuple[int, ...]:
     shape = list(input.shape)
+    if isinstance(output_size, (tuple, list)) and len(output_size) >= len(shape):
+        raise ValueError(f"{name}: Input dimension should be at least {len(output_size) + 1}, got shape {shape}")
     if len(shape) not in (dims + 1, dims + 2):
         raise RuntimeError(f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got {shape}")
     for dim, n in list(enumerate(shape))[-dims - 1 :]:
