@@ -62,7 +62,7 @@ def a_module_and_what_it_holds(torch):
     }
 
 
-@case("Module")
+@case("Sequential", "methods:state_dict", "methods:load_state_dict")
 def states_that_fit_and_do_not(torch):
     nn = torch.nn
     torch.manual_seed(0)
@@ -86,7 +86,7 @@ def states_that_fit_and_do_not(torch):
     }
 
 
-@case("Module")
+@case("Linear")
 def hooks(torch):
     layer, seen = torch.nn.Linear(2, 1), []
     with torch.no_grad():

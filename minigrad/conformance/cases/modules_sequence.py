@@ -139,7 +139,7 @@ layers(
 )
 
 
-@case("Transformer", "TransformerEncoder", "TransformerEncoderLayer", "TransformerDecoderLayer")
+@case("Transformer", "TransformerEncoder", "TransformerEncoderLayer")
 def transformers_with_masks(torch):
     nn = torch.nn
     model = nn.Transformer(4, 2, 1, 1, 4, dropout=0.0, batch_first=True).double()
