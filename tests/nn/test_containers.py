@@ -114,7 +114,7 @@ def test_parameter_list_and_dict():
         (lambda: nn.ParameterList(mg.ones(2)), TypeError, "should be called with an iterable"),
         (lambda: nn.ParameterDict({1: mg.ones(1)}), TypeError, "not a string"),
         (lambda: nn.ParameterDict({"keys": mg.ones(1)}), KeyError, "attribute 'keys' already exists"),
-        (lambda: nn.ParameterDict()["x"], KeyError, "x"),
+        (lambda: nn.ParameterDict()["x"], AttributeError, "no attribute 'x'"),
         (lambda: nn.ModuleList([nn.ReLU()])(1), NotImplementedError, r"Module \[ModuleList\] is missing"),
     ],
 )
