@@ -48,6 +48,8 @@ from minigrad.creation import (
 from minigrad.dtype import (
     DType,
     bfloat16,
+    complex64,
+    complex128,
     finfo,
     float16,
     float32,
@@ -84,7 +86,20 @@ from minigrad.onemachine.settings import (
     set_float32_matmul_precision,
     use_deterministic_algorithms,
 )
-from minigrad.ops import cat, dstack, einsum, hstack, meshgrid, stack, tensordot, vstack
+from minigrad.ops import (
+    cat,
+    complex,
+    complex_as_pairs as view_as_real,
+    dstack,
+    einsum,
+    hstack,
+    meshgrid,
+    pairs_as_complex as view_as_complex,
+    polar,
+    stack,
+    tensordot,
+    vstack,
+)
 from minigrad.printing import get_printoptions, set_printoptions
 from minigrad.random import (
     Generator,
@@ -112,6 +127,7 @@ if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
     from minigrad import data, distributions, func, nn, optim, utils
 
 float, double, half = float32, float64, float16
+cfloat, cdouble = complex64, complex128
 long, int, short, bool = int64, int32, int16, _dtype.bool_
 strided, contiguous_format, preserve_format, channels_last = "strided", "contiguous", "preserve", "channels_last"
 __version__ = "0.1.0"
@@ -149,6 +165,10 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (
 )  # fmt: skip
 softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
 
+# Complex numbers.
+conj, conj_physical, resolve_conj = Tensor.conj, Tensor.conj_physical, Tensor.resolve_conj
+angle, sgn, isreal, adjoint = Tensor.angle, Tensor.sgn, Tensor.isreal, Tensor.adjoint
+
 # Reductions and orders.
 sum, mean, nansum, prod, var, std = Tensor.sum, Tensor.mean, Tensor.nansum, Tensor.prod, Tensor.var, Tensor.std
 var_mean, std_mean, amax, amin = Tensor.var_mean, Tensor.std_mean, Tensor.amax, Tensor.amin
@@ -157,7 +177,7 @@ all, any, count_nonzero, logsumexp = Tensor.all, Tensor.any, Tensor.count_nonzer
 cumsum, cumprod, norm, topk, sort, argsort = (
     Tensor.cumsum, Tensor.cumprod, Tensor.norm, Tensor.topk, Tensor.sort, Tensor.argsort,
 )  # fmt: skip
-unique, histc, bincount = Tensor.unique, Tensor.histc, Tensor.bincount
+unique, histc, histogram, bincount = Tensor.unique, Tensor.histc, Tensor.histogram, Tensor.bincount
 
 # Shape.
 reshape, flatten, ravel, unflatten = Tensor.reshape, Tensor.flatten, Tensor.ravel, Tensor.unflatten
@@ -232,6 +252,21 @@ def is_tensor(x):
 def is_floating_point(input):
     """True for a tensor of floating dtype."""
     return input.is_floating_point()
+
+
+def is_complex(input):
+    """True for a tensor of complex dtype."""
+    return input.is_complex()
+
+
+def real(input):
+    """The real part, on the same memory."""
+    return input.real
+
+
+def imag(input):
+    """The imaginary part, on the same memory."""
+    return input.imag
 
 
 def result_type(a, b):

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from minigrad.backend import is_array, kernels_of
+from minigrad.dtype import is_complex
 from minigrad.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -157,7 +158,9 @@ def walk(
         parents = node.parents
         if on_path is not None:
             parents = [p if p in on_path else None for p in parents]
-        if create_graph:
+        if node.dtype.kind == "c" and op.holomorphic:
+            gradients = conjugated(op, node, parents, dy, create_graph)
+        elif create_graph:
             gradients = op.vjp_on_tensors(node, parents, dy)
         elif op.into is not None:
             gradients = _scatter_into_parent(op, node, parents, dy, pending, queue)
@@ -180,6 +183,17 @@ def walk(
         if not retain_graph and node.kept and _holds_arrays(node):  # what keeps no array may be walked again
             node.kept = node.versions = None
     return found
+
+
+def conjugated(op: Any, node: Node, parents: Sequence, dy: Any, create_graph: bool) -> list:
+    """The gradients of a function w = f(z) of complex numbers: dz = dw conj(f'(z)), see ops/complex_numbers.py.
+
+    The rule, written for real numbers, multiplies by f'(z); conj(conj(dw) f'(z)) is what is wanted.
+    """
+    from minigrad.ops import conj
+
+    rule = op.vjp_on_tensors if create_graph else op.vjp_on_arrays
+    return [g if g is None else conj(g) for g in rule(node, parents, conj(dy))]
 
 
 def _is_fresh(gradient: Any, dy: Any, node: Node, gradients: Sequence) -> bool:
@@ -234,8 +248,11 @@ def _scatter_into_parent(op: Any, node: Node, parents: Sequence, dy: Any, pendin
 
 
 def _cast(gradient: Any, dtype: Any) -> Any:
+    """The gradient in its input's dtype. Of a complex one that came to a real input the real part counts."""
     if gradient.dtype == dtype:
         return gradient
+    if dtype.kind != "c" and is_complex(gradient):
+        gradient = gradient.real
     return gradient.astype(dtype) if not hasattr(gradient, "array") else _cast_tensor(gradient, dtype)
 
 
@@ -327,6 +344,11 @@ def _seeds(tensors: Sequence[Any], gradients: Any, create_graph: bool) -> list[t
         if gradient is not None and not isinstance(gradient, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
         if gradient is None:
+            if is_complex(tensor):
+                raise RuntimeError(
+                    f"grad can be implicitly created only for real scalar outputs but got {tensor.dtype}: take .abs(), "
+                    f".real or .imag of it, or pass gradient="
+                )
             if tensor.array.size != 1:
                 raise RuntimeError(
                     f"grad can be implicitly created only for scalar outputs; this one has shape "

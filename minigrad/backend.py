@@ -47,7 +47,8 @@ def unregister(device_type: str) -> None:
         del _BY_TYPE[array_type], _KERNELS[array_type]
 
 
-_SCALARS = (np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.bool_)
+_SCALARS = (np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.bool_,
+            np.complex64, np.complex128)  # fmt: skip
 register(Backend("cpu", np.ndarray, np, cpu_kernels, np.asarray, lambda array: array), *_SCALARS)
 
 

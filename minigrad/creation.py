@@ -37,14 +37,14 @@ def _array_from(data: Any, dtype: Any) -> np.ndarray:
     if isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
         if dtype is None:
-            dtypes.of(array.dtype)  # refuses strings, objects, complex ...
+            dtypes.of(array.dtype)  # refuses strings, objects ...
             return array
         return array.astype(to_numpy_dtype(dtype), copy=False)
     if isinstance(data, str):
         raise TypeError(f"cannot make a tensor of a string: {data!r}")
     if isinstance(data, Sequence):  # a deque, too
         data = _plain(data)
-    elif not isinstance(data, (bool, int, float)):
+    elif not isinstance(data, (bool, int, float, complex)):
         raise RuntimeError(
             f"Could not infer dtype of {type(data).__name__}: expected numbers, nested lists, an array or a Tensor"
         )
@@ -54,17 +54,19 @@ def _array_from(data: Any, dtype: Any) -> np.ndarray:
         raise ValueError(
             f"the nested lists are ragged: expected sequences of equal length at each depth ({error})"
         ) from error
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biufc":
         raise _not_numbers(array)
-    if dtype is None and array.dtype.kind == "f" and isinstance(_first(data), np.floating):
+    if dtype is None and array.dtype.kind in "fc" and isinstance(_first(data), np.inexact):
         return array  # NumPy's numbers bring their type along
     if dtype is None:
-        dtype = dtypes.get_default_dtype() if array.dtype.kind == "f" or not array.size else dtypes.of(array.dtype)
+        default = dtypes.get_default_dtype()
+        dtype = default if array.dtype.kind == "f" or not array.size else dtypes.of(array.dtype)
+        dtype = default.to_complex() if array.dtype.kind == "c" else dtype
     return array.astype(to_numpy_dtype(dtype), copy=False)
 
 
 def _not_numbers(array: np.ndarray) -> Exception:
-    strangers = [x for x in array.reshape(-1).tolist() if not isinstance(x, (bool, int, float))]
+    strangers = [x for x in array.reshape(-1).tolist() if not isinstance(x, (bool, int, float, complex))]
     if not strangers:
         return ValueError("Overflow: an integer does not fit int64; pass floats")
     error = ValueError if isinstance(strangers[0], str) else RuntimeError

@@ -2,8 +2,8 @@
 
 `minigrad.float32` and its kin are `DType` objects, named and printed as PyTorch prints them; raw arrays carry the
 `np.dtype` in `DType.numpy`. `promote` decides the type in which an elementwise op computes, by PyTorch's table:
-bool < integers < floats; a tensor with axes outranks a 0-d tensor, which outranks a Python number, as long as the
-lower one is not of a higher kind (an integer tensor times 2.5 is a float). NumPy's own table differs: it would make
+bool < integers < floats < complex; a tensor with axes outranks a 0-d tensor, which outranks a Python number, as long as
+the lower one is not of a higher kind (an integer tensor times 2.5 is a float). NumPy's own table differs: it would make
 float32 * int64 a float64.
 """
 
@@ -15,20 +15,26 @@ import numpy as np
 
 
 class DType:
-    """An element type: `name`, the raw `numpy` dtype, `itemsize` in bytes, `is_floating_point`."""
+    """An element type: `name`, the raw `numpy` dtype, `itemsize` in bytes, `is_floating_point`, `is_complex`."""
 
-    __slots__ = ("_numpy", "is_floating_point", "itemsize", "kind", "name")
+    __slots__ = ("_numpy", "is_complex", "is_floating_point", "itemsize", "kind", "name")
 
     def __init__(self, name: str, itemsize: int, kind: int):
-        self.name, self.itemsize, self.kind = name, itemsize, kind  # kind: 0 bool, 1 integer, 2 floating
-        self.is_floating_point = kind == 2
+        self.name, self.itemsize, self.kind = name, itemsize, kind  # kind: 0 bool, 1 integer, 2 floating, 3 complex
+        self.is_floating_point, self.is_complex = kind == 2, kind == 3
         self._numpy: np.dtype | None = None
-
-    is_complex = False
 
     @property
     def is_signed(self) -> bool:
         return self.name not in ("bool", "uint8")
+
+    def to_real(self) -> "DType":
+        """The type of the real and imaginary part."""
+        return {"complex64": float32, "complex128": float64}.get(self.name, self)
+
+    def to_complex(self) -> "DType":
+        """The complex type whose parts are of this type; of a half precision, complex64."""
+        return complex128 if self in (float64, complex128) else complex64
 
     @property
     def numpy(self) -> np.dtype:
@@ -51,6 +57,8 @@ def _bfloat16_of_ml_dtypes() -> np.dtype:
     return np.dtype(ml_dtypes.bfloat16)
 
 
+complex128 = DType("complex128", 16, 3)
+complex64 = DType("complex64", 8, 3)
 float64 = DType("float64", 8, 2)
 float32 = DType("float32", 4, 2)
 float16 = DType("float16", 2, 2)
@@ -62,10 +70,10 @@ int8 = DType("int8", 1, 1)
 uint8 = DType("uint8", 1, 1)
 bool_ = DType("bool", 1, 0)
 
-ALL = (float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool_)
+ALL = (float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool_, complex64, complex128)
 _BY_NAME = {dtype.name: dtype for dtype in ALL}
 _BY_NUMPY: dict[np.dtype, DType] = {np.dtype(d.name): d for d in ALL if d is not bfloat16}
-_PYTHON_TYPES: dict[Any, DType] = {float: float64, int: int64, bool: bool_}
+_PYTHON_TYPES: dict[Any, DType] = {complex: complex128, float: float64, int: int64, bool: bool_}
 _default = float32
 
 
@@ -86,7 +94,7 @@ def get_default_dtype() -> DType:
 
 
 def of(raw: np.dtype) -> DType:
-    """The DType of a raw dtype; TypeError where minigrad has none (complex, strings, objects, uint16 ...)."""
+    """The DType of a raw dtype; TypeError where minigrad has none (strings, objects, uint16 ...)."""
     try:
         return _BY_NUMPY[raw]
     except KeyError:
@@ -117,12 +125,24 @@ def is_floating(raw: np.dtype) -> bool:
     return raw.kind == "f" or raw.name == "bfloat16"
 
 
+def is_differentiable(raw: np.dtype) -> bool:
+    """Floating or complex: what gradients exist for."""
+    return raw.kind in "fc" or raw.name == "bfloat16"
+
+
+def is_complex(x: Any) -> bool:
+    """True for a complex array, Tensor or number."""
+    array = getattr(x, "array", x)
+    return array.dtype.kind == "c" if hasattr(array, "dtype") else isinstance(x, complex)
+
+
 def promote_types(a: DType, b: DType) -> DType:
     """The smallest type of the higher kind that holds both, by PyTorch's table (uint8 with int8 gives int16)."""
     if a is b:
         return a
     if a.kind != b.kind:
-        return a if a.kind > b.kind else b
+        higher, lower = (a, b) if a.kind > b.kind else (b, a)
+        return complex128 if higher is complex64 and lower is float64 else higher
     if bfloat16 in (a, b):
         other = b if a is bfloat16 else a
         return float32 if other is float16 else other
@@ -130,13 +150,15 @@ def promote_types(a: DType, b: DType) -> DType:
 
 
 def dtype_of_scalar(value: Any) -> DType:
-    """The type a bare Python or NumPy number stands for: bool, int64 or the default float."""
+    """The type a bare Python or NumPy number stands for: bool, int64, the default float or its complex."""
     if isinstance(value, (bool, np.bool_)):
         return bool_
     if isinstance(value, numbers.Integral):
         return int64
     if isinstance(value, numbers.Real):
         return _default
+    if isinstance(value, numbers.Complex):
+        return _default.to_complex()
     raise TypeError(f"expected a tensor or a number, got {type(value).__name__}: {value!r}")
 
 
@@ -155,13 +177,15 @@ def result_dtype(operands: Sequence[Any]) -> DType:
         if result is None:
             result = candidate
         elif candidate is not None and candidate.kind > result.kind:
-            result = promote_types(result, candidate)
+            # What outranks sets the precision; a complex number of lower rank only makes it complex.
+            from_float = candidate.is_complex and result.is_floating_point
+            result = result.to_complex() if from_float else promote_types(result, candidate)
     if result is None:
         raise TypeError("no operand to take a dtype from")
     return result
 
 
-_WEAK = frozenset((float, int, bool, type(None)))
+_WEAK = frozenset((float, int, bool, complex, type(None)))
 
 
 def promote(operands: list) -> list:
@@ -201,7 +225,25 @@ def promote_to_float(operands: list) -> list:
             return promote(operands)
     operands = _arrays_for_scalars(operands)
     common = result_dtype(operands)
-    return _cast_all(operands, common if common.is_floating_point else _default)
+    return _cast_all(operands, common if common.kind >= 2 else _default)
+
+
+def promote_ordered(operands: list) -> list:
+    """As `promote`, for what compares sizes: complex numbers have no order."""
+    return real_only(promote(operands))
+
+
+def real_only(operands: list) -> list:
+    """The operands as they are, none of them complex."""
+    for x in operands:
+        refuse_complex(x)
+    return operands
+
+
+def refuse_complex(x: Any) -> None:
+    """TypeError, of which `explain` makes NotImplementedError, for a complex array or number."""
+    if type(x) is complex or (type(x) not in _WEAK and x.dtype.kind == "c"):
+        raise TypeError("it is not supported for the input types: complex numbers")
 
 
 def _arrays_for_scalars(operands: list) -> list:
@@ -238,7 +280,7 @@ class finfo:
     """Limits of a floating type: `eps`, `max`, `min`, `tiny`, `smallest_normal`, `bits`."""
 
     def __init__(self, dtype: DType | None = None):
-        dtype = dtype or _default
+        dtype = (dtype or _default).to_real()
         if not dtype.is_floating_point:
             raise TypeError(f"finfo takes a floating type, got {dtype!r}; use iinfo")
         raw: Any

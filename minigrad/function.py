@@ -163,6 +163,7 @@ class _Call:
     """Stands where an Op stands in the node of one call; `outputs` says what each output of forward was."""
 
     rerun = None
+    holomorphic = False  # what backward() returns is the gradient
     into = None
 
     def __init__(self, function: type[Function], ctx: FunctionCtx, nodes: list, args: Sequence, outputs: list):
@@ -190,7 +191,7 @@ class _Call:
 
     def gets_gradient(self, x: Any) -> bool:
         marked = any(x is other for other in self.ctx.non_differentiable)
-        return isinstance(x, Tensor) and x.is_floating_point() and not marked
+        return isinstance(x, Tensor) and x.dtype.kind >= 2 and not marked
 
     def saved(self, args: Sequence, nodes: list, outputs: list) -> tuple[tuple, list]:
         """The saved arrays, and versions to check; where each stood in the graph is kept in `origins`."""
@@ -287,6 +288,7 @@ class _Output:
     """Stands in the node of one of several outputs: puts its gradient in its place among those of the others."""
 
     rerun = None
+    holomorphic = False
     into_names: tuple = ()
 
     def __init__(self, call: _Call, index: int):
@@ -354,6 +356,7 @@ class _Once:
     """Stands in the node of a gradient that has no derivative."""
 
     rerun = None
+    holomorphic = False
     into = None
     name = "once_differentiable"
     backward_name = "torch::autograd::Error"

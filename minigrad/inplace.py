@@ -259,6 +259,11 @@ def _written_back(x: "Tensor", steps: tuple, value: "Tensor") -> "Tensor":
         return ops.index_write(x, value, index=params["index"])
     if op.name == "last_diagonal":
         return ops.index_write(x, value, index=ops.index_of_diagonal(value, **params))
+    if x.array.dtype != value.array.dtype:
+        raise RuntimeError(
+            f"an in-place write that the graph has to record was made to the parts of a complex tensor ({op.name}): "
+            f"the graph cannot carry it back. Compute the complex tensor anew, or write under no_grad()."
+        )
     # Reshapes and permutations move every entry to one place: their adjoint is their inverse.
     kept = {name: x.array.shape if what == "shape" else params[name] for name, what, _ in op.keeps}
     return op.rule(value, **kept)

@@ -21,6 +21,8 @@ _NAMES = {
     dtypes.int8: "CharTensor",
     dtypes.uint8: "ByteTensor",
     dtypes.bool_: "BoolTensor",
+    dtypes.complex64: "ComplexFloatTensor",
+    dtypes.complex128: "ComplexDoubleTensor",
 }
 
 
@@ -76,7 +78,7 @@ def dtype_named(named: Any) -> DType:
         return named.dtype
     if named is Tensor:
         return dtypes.get_default_dtype()
-    if named in (float, int, bool):
+    if named in (float, int, bool, complex):
         return dtypes.of(dtypes.to_numpy_dtype(named))
     for dtype, name in _NAMES.items():
         if named in (f"torch.{name}", f"torch.cuda.{name}"):

@@ -28,7 +28,7 @@ import numpy as np
 from minigrad import autograd, inplace
 from minigrad.autograd import Node, mode
 from minigrad.backend import is_array, kernels_of
-from minigrad.dtype import promote, promote_for_difference, promote_to_float
+from minigrad.dtype import promote, promote_for_difference, promote_ordered, promote_to_float, real_only
 from minigrad.explain import explain
 from minigrad.tensor import Tensor, from_raw
 
@@ -39,6 +39,8 @@ _PROMOTIONS: dict[str | None, Callable[[list], list] | None] = {
     "common": promote,
     "difference": promote_for_difference,
     "float": promote_to_float,
+    "ordered": promote_ordered,
+    "real": real_only,
 }
 _KEEPS_NOTHING: tuple[dict, None] = ({}, None)
 _RESERVED = frozenset(("dy", "y", "needs", "residuals"))
@@ -50,12 +52,15 @@ class Op:
     reference: Any = None  # a function, of fused ops
     rerun: Callable | None = None  # see utils/checkpoint.py
 
-    def __init__(self, forward: Callable, *, promotion: str | None = None, view: bool = False):
+    def __init__(
+        self, forward: Callable, *, promotion: str | None = None, view: bool = False, holomorphic: bool = True
+    ):
         functools.update_wrapper(self, forward)
         self.forward = forward
         self.name = forward.__name__
         self.promote = _PROMOTIONS[promotion]
         self.view = view
+        self.holomorphic = holomorphic  # see autograd.conjugated
         self.rule: Any = None  # a function
         self.into: Callable | None = None
         self.into_names: list[str] = []
@@ -278,16 +283,19 @@ def _on_node(array: Any, node: Node | None) -> Any:
     return x
 
 
-def op(forward: Callable | None = None, *, promotion: str | None = None, view: bool = False) -> Any:
+def op(
+    forward: Callable | None = None, *, promotion: str | None = None, view: bool = False, holomorphic: bool = True
+) -> Any:
     """Make a function of raw arrays an op.
 
     `promotion="common"` casts the inputs to their common dtype first (arithmetic, comparisons), "float" also turns
-    integers into the default float (exp, true division); None takes them as they are. `view=True`: the result may share
-    memory with the first input. Without a vjp the op has no gradient (comparisons, argmax).
+    integers into the default float (exp, true division), "ordered" (comparisons) and "real" refuse complex numbers;
+    None takes them as they are. `view=True`: the result may share memory with the first input. `holomorphic=False`: the
+    rule states the gradient of complex numbers itself. Without a vjp the op has no gradient (comparisons, argmax).
     """
     if forward is None:
-        return lambda function: Op(function, promotion=promotion, view=view)
-    return Op(forward, promotion=promotion, view=view)
+        return lambda function: Op(function, promotion=promotion, view=view, holomorphic=holomorphic)
+    return Op(forward, promotion=promotion, view=view, holomorphic=holomorphic)
 
 
 def fused(*, reference: Callable) -> Callable[[Callable], FusedOp]:

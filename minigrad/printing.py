@@ -6,7 +6,8 @@ Everything here works on raw NumPy arrays, so it can be read and tested without 
 
 One choice is made for a whole tensor: how a number is written, and the width every number is padded to. The numbers
 that will be shown decide it: integers as they are, floats without a fraction as ``1.``, floats of like size with
-``precision`` decimals, and floats of very different or extreme size as ``1.0000e+10``.
+``precision`` decimals, and floats of very different or extreme size as ``1.0000e+10``. For complex numbers it is made
+twice, for the real and for the imaginary parts.
 """
 
 from __future__ import annotations
@@ -146,6 +147,21 @@ def _number_style(shown: np.ndarray, options: PrintOptions) -> tuple[Callable[[A
     return write, max((len(write(value)) for value in counted), default=1)
 
 
+def _cell_style(shown: np.ndarray, options: PrintOptions) -> tuple[Callable[[Any], str], int]:
+    """The function that writes a number as it stands in its place, and how many characters that takes."""
+    if shown.dtype.kind == "c":
+        real, real_width = _cell_style(shown.real, options)
+        imag, imag_width = _cell_style(shown.imag, options)
+
+        def write_complex(value: complex) -> str:
+            part = imag(value.imag).lstrip() + "j"
+            return real(value.real) + (part if part[0] in "+-" else "+" + part)
+
+        return write_complex, real_width + imag_width + 1
+    write, width = _number_style(shown, options)
+    return lambda value: write(value).rjust(width), width
+
+
 def _is_scientific(values: list[float], all_whole: bool, forced: bool | None) -> bool:
     if forced is not None:
         return forced
@@ -176,11 +192,11 @@ def _nested(shown: np.ndarray, full_shape: Sequence[int], indent: int, style: tu
     """Writes ``shown`` as nested brackets, with ``...`` where it is shorter than ``full_shape``."""
     write, width = style
     if shown.ndim == 0:
-        return write(shown.item()).rjust(width)
+        return write(shown.item())
     edge = options.edgeitems
     shortened = len(shown) < full_shape[0]
     if shown.ndim == 1:
-        cells = [write(value).rjust(width) for value in shown.tolist()]
+        cells = [write(value) for value in shown.tolist()]
         if shortened:
             cells.insert(edge, " ...")
         return _row(cells, indent, width, options.linewidth)
@@ -191,29 +207,29 @@ def _nested(shown: np.ndarray, full_shape: Sequence[int], indent: int, style: tu
 
 
 def _values_text(array: np.ndarray, indent: int, options: PrintOptions) -> str:
-    if array.dtype.kind not in "biuf" and "float" not in array.dtype.name:  # bfloat16 is of kind V
-        raise TypeError(f"cannot print an array of dtype {array.dtype}: expected booleans, integers or floats")
+    if array.dtype.kind not in "biufc" and "float" not in array.dtype.name:  # bfloat16 is of kind V
+        raise TypeError(f"cannot print an array of dtype {array.dtype}: expected numbers or booleans")
     if array.size == 0:
         return "[]"
     shown = _edges(array, options.edgeitems) if array.size > options.threshold else array
     if shown.size == 0:
         return "[...]"
-    if shown.dtype.kind not in "biu":
+    if shown.dtype.kind not in "biuc":
         shown = shown.astype(np.float64)  # exact for every narrower float, bfloat16 included
-    return _nested(shown, array.shape, indent, _number_style(shown, options), options)
+    return _nested(shown, array.shape, indent, _cell_style(shown, options), options)
 
 
 def tensor_text(array: np.ndarray, *, prefix: str = "tensor(", suffixes: Iterable[str] | None = None) -> str:
     """Returns the text of an array of numbers, as PyTorch prints a tensor of the same dtype.
 
     Args:
-        array: a NumPy array of booleans, integers or floats (float16 and bfloat16 included), of any shape.
+        array: a NumPy array of booleans or numbers (float16, bfloat16 and complex included), of any shape.
         prefix: what stands before the values; lines after the first are indented to its end.
         suffixes: what follows the values, such as ``'requires_grad=True'``. None: the size and dtype where PyTorch
             shows them.
 
     Raises:
-        TypeError: for complex, text or object arrays.
+        TypeError: for text or object arrays.
     """
     options, indent = _options, len(prefix)
     text = prefix + _values_text(array, indent, options)
@@ -230,6 +246,8 @@ def tensor_text(array: np.ndarray, *, prefix: str = "tensor(", suffixes: Iterabl
 
 def _shape_and_dtype(array: np.ndarray) -> list[str]:
     dtype, default = f"torch.{array.dtype.name}", repr(get_default_dtype())
+    if array.dtype.kind == "c" and array.size:
+        default = repr(get_default_dtype().to_complex())
     suffixes = []
     if array.ndim != 1 if array.size == 0 else _options.edgeitems == 0:
         suffixes.append(f"size={array.shape}")

@@ -6,6 +6,7 @@ All functions take `generator=` to draw from another stream. `pin_memory` and `m
 effect. Sizes are given as numbers or as one sequence: `rand(2, 3)`, `rand((2, 3))`, `rand(size=(2, 3))`.
 """
 
+import math
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import backend
-from minigrad.dtype import is_floating, to_numpy_dtype
+from minigrad.dtype import is_differentiable, to_numpy_dtype
 from minigrad.generator import Generator, laid_out_like
 
 default_generator = Generator()
@@ -85,7 +86,11 @@ def randn(
 ) -> Any:
     """Normal with mean 0 and variance 1."""
     shape, draw = _shape("randn", sizes, size), _source("randn", generator)
-    return _tensor(draw.normal(shape, dtype=to_numpy_dtype(dtype)), device, requires_grad)
+    raw = to_numpy_dtype(dtype)
+    if raw.kind == "c":  # both parts normal, of variance 1/2
+        parts = draw.normal((*shape, 2), std=math.sqrt(0.5), dtype=np.empty(0, raw).real.dtype)
+        return _tensor(parts.view(raw)[..., 0], device, requires_grad)
+    return _tensor(draw.normal(shape, dtype=raw), device, requires_grad)
 
 
 def randint(
@@ -227,7 +232,7 @@ def normal(
 def _tensor(values: np.ndarray, device: Any, requires_grad: bool) -> Any:
     from minigrad.tensor import from_array  # tensor.py imports this module
 
-    if requires_grad and not is_floating(values.dtype):
+    if requires_grad and not is_differentiable(values.dtype):
         raise RuntimeError(f"only floating-point tensors can require gradients, and this one is {values.dtype}")
     return from_array(values, device=device, requires_grad=requires_grad)
 

@@ -155,6 +155,8 @@ def _describe(obj: Any, arrays: list, places: dict, keep: list, where: str) -> A
         return obj if abs(obj) < 2**53 else {"int": str(obj)}
     if isinstance(obj, float):
         return {"float": obj.hex() if math.isfinite(obj) else repr(obj)}
+    if isinstance(obj, complex):
+        return {"complex": [_describe(part, arrays, places, keep, where) for part in (obj.real, obj.imag)]}
     if isinstance(obj, Tensor):
         from minigrad.nn import Parameter
 
@@ -164,7 +166,7 @@ def _describe(obj: Any, arrays: list, places: dict, keep: list, where: str) -> A
         number = _place(obj.array, arrays, places, keep)
         return {kind: number, "dtype": obj.dtype.name, "requires_grad": obj.requires_grad}
     if isinstance(obj, np.ndarray):
-        if obj.dtype.kind not in "biuf":
+        if obj.dtype.kind not in "biufc":
             raise _NotPlain(f"{where} is a NumPy array of {obj.dtype}")
         return {"ndarray": _place(obj, arrays, places, keep)}
     if isinstance(obj, (bytes, bytearray)):
@@ -261,6 +263,8 @@ def _restore(d: Any, archive: zipfile.ZipFile, made: dict[int, np.ndarray], devi
         return float.fromhex(value) if "x" in value else float(value)
     if kind == "int":
         return int(value)
+    if kind == "complex":
+        return complex(*(_restore(part, archive, made, device) for part in value))
     if kind == "bytes":
         return bytes.fromhex(value)
     if kind == "DType":

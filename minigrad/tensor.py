@@ -177,7 +177,7 @@ class Tensor:
         return self.dtype.is_floating_point
 
     def is_complex(self) -> builtins.bool:
-        return False
+        return self.dtype.is_complex
 
     def is_signed(self) -> builtins.bool:
         return self.dtype.is_signed
@@ -202,8 +202,10 @@ class Tensor:
                 "you can only change requires_grad flags of leaf variables; to cut a computed tensor out of the graph "
                 "use x.detach()"
             )
-        if requires_grad and not self.dtype.is_floating_point:
-            raise RuntimeError(f"only Tensors of floating point dtype can require gradients, this one is {self.dtype}")
+        if requires_grad and self.dtype.kind < 2:
+            raise RuntimeError(
+                f"only Tensors of floating point and complex dtype can require gradients, this one is {self.dtype}"
+            )
         if self.node is None and requires_grad:
             self.node = autograd.Node(None, (), None, None, self.array)
         elif self.node is not None:
@@ -340,13 +342,21 @@ class Tensor:
     def __float__(self) -> float:
         return builtins.float(self._number())
 
+    def __complex__(self) -> builtins.complex:
+        return builtins.complex(self.item())
+
     def _number(self) -> Any:
         if self.array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
-        return self.item()
+        value = self.item()
+        if isinstance(value, builtins.complex):
+            if value.imag:
+                raise RuntimeError(f"value cannot be converted to a real number without overflow: {value}")
+            return value.real
+        return value
 
     def __index__(self) -> int:
-        if self.dtype.kind == 2 or self.array.size != 1:
+        if self.dtype.kind >= 2 or self.array.size != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return builtins.int(self.item())
 
@@ -355,7 +365,8 @@ class Tensor:
         if self.array.size != 1:
             raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
         value = self.array.reshape(()).item()
-        return value if isinstance(value, (builtins.int, builtins.float)) else builtins.float(value)
+        known = (builtins.int, builtins.float, builtins.complex)
+        return value if isinstance(value, known) else builtins.float(value)
 
     def tolist(self) -> Any:
         host = backend.to_host(self.array)
@@ -642,6 +653,42 @@ class Tensor:
 
     def sign(self) -> Tensor:
         return ops.sign(self)
+
+    def sgn(self) -> Tensor:
+        """z / |z| of complex numbers, the sign of real ones."""
+        return ops.sgn(self) if dtypes.is_complex(self) else ops.sign(self)
+
+    def angle(self) -> Tensor:
+        return ops.angle(self)
+
+    @property
+    def real(self) -> Tensor:
+        """The real part, on the same memory; a real tensor is its own."""
+        return ops.real(self) if dtypes.is_complex(self) else self
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part, on the same memory."""
+        if not dtypes.is_complex(self):
+            raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+        return ops.imag(self)
+
+    def conj(self) -> Tensor:
+        return ops.conj(self) if dtypes.is_complex(self) else self
+
+    conj_physical = conj
+
+    def resolve_conj(self) -> Tensor:
+        """The tensor itself: minigrad's conj() computes at once."""
+        return self
+
+    resolve_neg = resolve_conj
+
+    def is_conj(self) -> builtins.bool:
+        return False
+
+    def isreal(self) -> Tensor:
+        return ops.eq(self.imag, 0) if dtypes.is_complex(self) else self.ones_like(dtype=dtypes.bool_)
 
     def floor(self) -> Tensor:
         return ops.floor(self)
@@ -976,10 +1023,12 @@ class Tensor:
         return ops.unique(self, return_inverse, return_counts, dim)
 
     def histc(self, bins: int = 100, min: builtins.float = 0, max: builtins.float = 0) -> Tensor:
-        host = backend.to_host(self.array)
-        limits = (min, max) if min != max else (host.min(), host.max())
-        counts, _ = np.histogram(host[(host >= limits[0]) & (host <= limits[1])], bins, limits)
-        return from_array(counts.astype(host.dtype), self.device)
+        return ops.histc(self, bins, min, max)
+
+    def histogram(
+        self, bins: Any, *, range: Any = None, weight: Tensor | None = None, density: builtins.bool = False
+    ) -> Any:
+        return ops.histogram(self, bins, range=range, weight=weight, density=density)
 
     def bincount(self, weights: Any = None, minlength: int = 0) -> Tensor:
         return ops.bincount(self, weights, minlength=minlength)
@@ -1046,6 +1095,20 @@ class Tensor:
                 f"tensor.mT is only supported on matrices or batches of matrices. Got {self.array.ndim}-D tensor."
             )
         return self.transpose(-2, -1)
+
+    @property
+    def mH(self) -> Tensor:
+        """The last two dims exchanged, and of complex numbers the conjugates."""
+        return self.mT.conj()
+
+    def adjoint(self) -> Tensor:
+        return self.mH
+
+    @property
+    def H(self) -> Tensor:
+        if self.array.ndim not in (0, 2):
+            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.array.ndim}-D tensor.")
+        return self.mT.conj() if self.array.ndim else self.conj()
 
     @numpy_names
     def squeeze(self, dim: Any = None) -> Tensor:
@@ -1576,6 +1639,12 @@ class Tensor:
     def bfloat16(self) -> Tensor:
         return self.to(dtypes.bfloat16)
 
+    def cfloat(self) -> Tensor:
+        return self.to(dtypes.complex64)
+
+    def cdouble(self) -> Tensor:
+        return self.to(dtypes.complex128)
+
     def long(self) -> Tensor:
         return self.to(dtypes.int64)
 
@@ -1680,7 +1749,7 @@ def _rebuild(kind: type, array: np.ndarray, device: str, requires_grad: bool) ->
 
 
 def _comparable(other: Any) -> bool:
-    return isinstance(other, (Tensor, np.ndarray, np.generic, int, float, bool)) or backend.is_array(other)
+    return isinstance(other, (Tensor, np.ndarray, np.generic, int, float, bool, complex)) or backend.is_array(other)
 
 
 def either(dim: Any, other: Any, name: str = "axis") -> Any:

@@ -38,6 +38,7 @@ _STORAGES = {
     "DoubleStorage": dtypes.float64, "FloatStorage": dtypes.float32, "HalfStorage": dtypes.float16,
     "BFloat16Storage": dtypes.bfloat16, "LongStorage": dtypes.int64, "IntStorage": dtypes.int32,
     "ShortStorage": dtypes.int16, "CharStorage": dtypes.int8, "ByteStorage": dtypes.uint8, "BoolStorage": dtypes.bool_,
+    "ComplexFloatStorage": dtypes.complex64, "ComplexDoubleStorage": dtypes.complex128,
 }  # fmt: skip
 
 _trusted: dict[tuple[str, str], type] = {}
@@ -188,7 +189,7 @@ class _Builder:
                 "it has views of storages, which PyTorch before 0.4 wrote; save it anew with a later PyTorch"
             )
         if key not in self.storages:
-            array = np.frombuffer(self.raw_bytes(key, count * dtype.itemsize), f"u{dtype.itemsize}")
+            array = np.frombuffer(self.raw_bytes(key, count * dtype.itemsize), f"u{dtype.to_real().itemsize}")
             if self.order != sys.byteorder:
                 array.byteswap(inplace=True)
             device = placed(self.map_location, location, _Storage(array, location))

@@ -19,7 +19,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from programs.common import collect, outcome  # noqa: E402  found through the line above
 
-TOPICS = ("autograd", "inplace", "indexing", "dtype", "creation", "tensor", "func", "linalg", "habits")
+TOPICS = (
+    "autograd", "inplace", "indexing", "dtype", "creation", "tensor", "func", "linalg", "habits", "complex",
+    "statistics",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -3,7 +3,8 @@
     python scripts/record_printing.py        (PyTorch must be installed; writes tests/recorded/printing.json)
 
 A tensor is stored as dtype, shape and either its values in C order (nan and infinity as Python's json writes them) or,
-for long ones, ``first`` and ``step`` of an arithmetic sequence whose terms every dtype used holds exactly.
+for long ones, ``first`` and ``step`` of an arithmetic sequence whose terms every dtype used holds exactly; of complex
+numbers the real and the imaginary parts in turn.
 """
 
 import json
@@ -96,6 +97,18 @@ def tensor_cases() -> Iterator[dict]:
     yield given("float32", [], (0, 2), requires_grad=True)
     yield given("float32", [1.5], (), op="log1p")
     yield given("float32", [2.0, 3.0], op="log_softmax")
+    for values in ([1, 2, 3, -4], [1.5, -2.25, -0.0, 0.0], [1e-5, 1e6, 1, -1], [NAN, INF, 0.5, -INF], [0, 1e20, 0, 1]):
+        yield given("complex64", values, (2,))
+        yield given("complex128", values, (1, 2))
+        yield given("complex64", values[2:], ())
+    yield given("complex64", [], (0,))
+    for shape in ((2, 2), (7,), (9,), (2, 2, 3), (1001,), (30, 40)):
+        yield ramp("complex64", shape, -2.0, 0.5)
+        yield ramp("complex128", shape, -3, 2)
+    for options in OPTIONS:
+        yield ramp("complex64", (9,), -1.25, 0.5, options=options)
+    yield ramp("complex64", (7,), 0.5, requires_grad=True)
+    yield ramp("complex64", (3,), 0.5, op="mul")
     yield ramp("float32", (30,), 0.5, kind="Special")
     yield ramp("float32", (2,), 0.5, kind="SpecialParameter", requires_grad=True)
 
@@ -112,11 +125,15 @@ class SpecialParameter(nn.Parameter):
 
 
 def build(case: dict) -> torch.Tensor:
-    dtype, count = getattr(torch, case["dtype"]), 1
+    dtype = getattr(torch, case["dtype"])
+    count = 2 if dtype.is_complex else 1
     for size in case["shape"]:
         count *= size
     values = case["values"] if "values" in case else [case["first"] + case["step"] * i for i in range(count)]
-    tensor = torch.tensor(values, dtype=dtype).reshape(case["shape"])
+    if dtype.is_complex:
+        tensor = torch.view_as_complex(torch.tensor(values, dtype=dtype.to_real()).reshape(*case["shape"], 2))
+    else:
+        tensor = torch.tensor(values, dtype=dtype).reshape(case["shape"])
     if "values" in case and tensor.is_floating_point():
         case["values"] = tensor.double().reshape(-1).tolist()  # as rounded to dtype
     match case.get("kind"):

@@ -47,6 +47,10 @@ def objects() -> dict[str, object]:
             "expanded": torch.tensor([[1.0], [2.0]]).expand(2, 3), "empty": torch.zeros(0, 3),
             "scalar": torch.tensor(2.5),
         },
+        "complex": {
+            "single": torch.tensor([1 + 2j, -3j]), "double": torch.tensor([[1j, 2.5]], dtype=torch.complex128),
+            "parts": torch.view_as_real(torch.tensor([1 + 2j])),
+        },
         "tied": Tied().state_dict(),
         "checkpoint": {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "best": 0.25},
         "plain": {
@@ -66,7 +70,7 @@ def told(x: object) -> object:
     """A value in JSON, tensors with their dtype and layout."""
     if isinstance(x, torch.Tensor):
         return {
-            "values": x.detach().double().tolist(),
+            "values": told(x.detach().tolist()) if x.is_complex() else x.detach().double().tolist(),
             "dtype": str(x.dtype),
             "shape": list(x.shape),
             "stride": list(x.stride()),

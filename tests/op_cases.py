@@ -1,5 +1,6 @@
 """The table of every op: one list of cases, which test_ops.py, test_ops_float32.py and test_strict_backend.py run."""
 
+import op_cases_complex
 import op_cases_conv
 import op_cases_elementwise
 import op_cases_factorization
@@ -10,6 +11,7 @@ import op_cases_recurrent
 import op_cases_reduce
 import op_cases_sequence
 import op_cases_shape
+import op_cases_statistics
 from case import Case
 
 CASES: list[Case] = [
@@ -19,10 +21,12 @@ CASES: list[Case] = [
     *op_cases_indexing.CASES,
     *op_cases_linalg.CASES,
     *op_cases_factorization.CASES,
+    *op_cases_complex.CASES,
     *op_cases_nn.CASES,
     *op_cases_recurrent.CASES,
     *op_cases_sequence.CASES,
     *op_cases_conv.CASES,
+    *op_cases_statistics.CASES,
 ]
 
 

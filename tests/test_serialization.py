@@ -149,7 +149,7 @@ class Stranger:
         ({"a": [1, Stranger()]}, r"the object\['a'\]\[1\] is a Stranger"),
         ({Stranger(): 1}, "a key of the object is a Stranger"),
         ([len], r"the object\[0\] is a builtin_function_or_method"),
-        (1j, "the object is a complex"),
+        (range(3), "the object is a range"),
         (np.array(["a"]), "the object is a NumPy array of <U1"),
         (mg.nn.Linear(1, 1), r"the object is a Linear. To read it.*pass weights_only=False; save the weights alone"),
     ],

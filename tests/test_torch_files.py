@@ -26,7 +26,8 @@ def told(x):
     """As in the script that recorded the files."""
     if isinstance(x, mg.Tensor):
         return {
-            "values": x.detach().double().tolist(), "dtype": str(x.dtype), "shape": list(x.shape),
+            "values": told(x.detach().tolist()) if x.is_complex() else x.detach().double().tolist(),
+            "dtype": str(x.dtype), "shape": list(x.shape),
             "stride": list(x.stride()), "requires_grad": x.requires_grad, "parameter": isinstance(x, nn.Parameter),
         }  # fmt: skip
     if isinstance(x, dict):

@@ -13,7 +13,9 @@ import numpy as np
 
 Program = Callable[[Any], Any]
 
-TOLERANCES = {"float32": 2e-6, "float64": 1e-12, "float16": 1e-3, "bfloat16": 8e-3}  # relative, by dtype
+TOLERANCES = {  # relative, by dtype
+    "float32": 2e-6, "float64": 1e-12, "float16": 1e-3, "bfloat16": 8e-3, "complex64": 2e-6, "complex128": 1e-12,
+}  # fmt: skip
 
 
 def outcome(program: Program, library: Any) -> Any:
@@ -43,13 +45,15 @@ def tell(x: Any) -> Any:
     """A result in plain values."""
     if x is None or isinstance(x, (bool, int, float, str)):
         return x
+    if isinstance(x, complex):
+        return [x.real, x.imag]
     if isinstance(x, np.ndarray):
-        return {"numpy": x.dtype.name, "shape": list(x.shape), "values": x.reshape(-1).tolist()}
+        return {"numpy": x.dtype.name, "shape": list(x.shape), "values": tell(x.reshape(-1).tolist())}
     if isinstance(x, np.generic):
-        return {"numpy scalar": x.dtype.name, "value": x.item()}
+        return {"numpy scalar": x.dtype.name, "value": tell(x.item())}
     if hasattr(x, "requires_grad") and hasattr(x, "detach"):
         flat = x.detach().reshape(-1)
-        values = (flat.float() if "float16" in str(x.dtype) else flat).tolist()
+        values = tell((flat.float() if "float16" in str(x.dtype) else flat).tolist())
         told = {"dtype": str(x.dtype).removeprefix("torch."), "shape": list(x.shape), "values": values}
         return told | ({"requires_grad": True} if x.requires_grad else {})
     if isinstance(x, dict):
@@ -90,7 +94,7 @@ def compact(told: Any) -> Any:
     if isinstance(told, dict):
         kind = told.get("dtype") if _is_tensor(told) else told.get("numpy")
         if kind in TOLERANCES and "values" in told:
-            return told | {"values": _rounded(told["values"], 14 if kind == "float64" else 9)}
+            return told | {"values": _rounded(told["values"], 14 if kind in ("float64", "complex128") else 9)}
         return {key: compact(value) for key, value in told.items()}
     return [compact(value) for value in told] if isinstance(told, list) else told
 

@@ -7,6 +7,12 @@ are int64. A backend's own module (kernels/cpu) gives the same names and overrid
 
 from minigrad.backend import array_module
 from minigrad.dtype import result_dtype
+from minigrad.kernels.common_complex import (
+    angle as angle,
+    sgn as sgn,
+    view_as_real as view_as_real,
+    with_parts as with_parts,
+)
 from minigrad.kernels.common_conv import (
     col2im as col2im,
     conv2d as conv2d,
@@ -325,6 +331,16 @@ def bincount(x, weights, minlength):
     return counts if weights is None or weights.dtype != "float32" else counts.astype(weights.dtype)
 
 
+def histogram_counts(x, edges, weights):
+    """How many x, or how much weight, in each [edges_i, edges_i+1); the last bin is closed. Edges rise."""
+    xp = array_module(x)
+    inside = (x >= edges[0]) & (x <= edges[-1])
+    x, weights = x[inside], None if weights is None else weights[inside]
+    bins = edges.shape[0] - 1
+    place = xp.minimum(xp.searchsorted(edges, x, side="right") - 1, bins - 1)
+    return xp.bincount(place, weights, bins)
+
+
 # ---------------------------------------------------------------- construction, shape, choice by index
 
 
@@ -413,8 +429,12 @@ def add_along_axis(x, indices, values, axis):
 
 
 def add_at(x, index, values):
-    """x[index] += values in place, where repeated indices add up."""
-    array_module(x).add.at(x, index, values)
+    """x[index] += values in place, where repeated indices add up; part by part of complex numbers, as CuPy wants it."""
+    if x.dtype.kind == "c":
+        array_module(x).add.at(x.real, index, values.real)
+        array_module(x).add.at(x.imag, index, values.imag)
+    else:
+        array_module(x).add.at(x, index, values)
 
 
 def _grid(x, indices, axis):

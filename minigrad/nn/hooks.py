@@ -72,7 +72,7 @@ class _BackwardHooks:
         self.any_input = any(isinstance(x, Tensor) and x.requires_grad for x in args)
         # Of inputs that get no gradient, what a zero gradient needs: keeping the inputs would keep their memory.
         self.blanks = [
-            (x.shape, x.dtype, x.device) if isinstance(x, Tensor) and x.is_floating_point() and self.any_input else None
+            (x.shape, x.dtype, x.device) if isinstance(x, Tensor) and x.dtype.kind >= 2 and self.any_input else None
             for x in args
         ]
         self.grad_output: tuple = ()

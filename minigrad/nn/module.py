@@ -301,11 +301,11 @@ class Module:
                 device = t
             elif t is not None and not isinstance(t, bool):
                 dtype = t
-        if dtype is not None and not dtypes.is_floating(dtypes.to_numpy_dtype(dtype)):
+        if dtype is not None and not dtypes.is_differentiable(dtypes.to_numpy_dtype(dtype)):
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
             )
-        return self._apply(lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None))
+        return self._apply(lambda t: t.to(device=device, dtype=dtype if t.dtype.kind >= 2 else None))
 
     def cpu(self) -> "Module":
         return self.to("cpu")
@@ -314,16 +314,16 @@ class Module:
         return self._apply(lambda t: t.cuda(device))
 
     def float(self) -> "Module":
-        return self.to(dtypes.float32)
+        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
 
     def double(self) -> "Module":
-        return self.to(dtypes.float64)
+        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
 
     def half(self) -> "Module":
-        return self.to(dtypes.float16)
+        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
 
     def bfloat16(self) -> "Module":
-        return self.to(dtypes.bfloat16)
+        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
 
     def type(self, dst_type: Any) -> "Module":
         return self._apply(lambda t: t.type(dst_type))

@@ -46,6 +46,20 @@ from minigrad.ops.comparison import (
     ne as ne,
     near as near,
 )
+from minigrad.ops.complex_numbers import (
+    angle as angle,
+    complex as complex,
+    complex_as_pairs as complex_as_pairs,
+    conj as conj,
+    imag as imag,
+    pairs_as_complex as pairs_as_complex,
+    polar as polar,
+    real as real,
+    sgn as sgn,
+    view_as_complex as view_as_complex,
+    view_as_real as view_as_real,
+    with_parts as with_parts,
+)
 from minigrad.ops.conv import (
     col2im as col2im,
     conv2d as conv2d,
@@ -98,6 +112,11 @@ from minigrad.ops.factorization import (
     svd as svd,
     svdvals as svdvals,
     unpacked as unpacked,
+)
+from minigrad.ops.histogram import (
+    histc as histc,
+    histogram as histogram,
+    histogram_counts as histogram_counts,
 )
 from minigrad.ops.indexing import (
     explain_write as explain_write,

@@ -29,7 +29,7 @@ from minigrad.ops.transcendental import (
 # ---------------------------------------------------------------- rectifiers
 
 
-@op
+@op(promotion="real")
 def relu(x):
     """max(x, 0); the derivative at 0 is 0."""
     if x.dtype == "bool":
@@ -42,7 +42,7 @@ def relu_vjp(dy, y):
     return where(y <= 0, 0.0, dy)
 
 
-@op
+@op(promotion="real")
 def leaky_relu(x, *, negative_slope):
     """x where x > 0, else negative_slope x."""
     return where(x > 0, x, mul(x, negative_slope))
@@ -53,7 +53,7 @@ def leaky_relu_vjp(dy, x, negative_slope):
     return where(x > 0, dy, dy * negative_slope)
 
 
-@op
+@op(promotion="real")
 def prelu(x, weight):
     """x where x > 0, else weight x, with a weight that is learned; it broadcasts to x."""
     return where(x > 0, x, mul(x, weight))
@@ -65,7 +65,7 @@ def prelu_vjp(dy, x, weight, needs):
     return dx, where(x > 0, 0.0, dy * x) if needs[1] else None
 
 
-@op
+@op(promotion="real")
 def threshold(x, *, threshold, value):
     """x where x > threshold, else value."""
     return where(x <= threshold, value, x)
@@ -76,7 +76,7 @@ def threshold_vjp(dy, x, threshold):
     return where(x <= threshold, 0.0, dy)
 
 
-@op
+@op(promotion="real")
 def elu(x, *, alpha, scale, input_scale):
     """scale x where x > 0, else scale alpha (exp(input_scale x) - 1): elu, selu and celu by their constants."""
     below = where(x <= 0, x, 0.0)  # exp of a large x would be inf
@@ -92,7 +92,7 @@ def elu_vjp(dy, x, alpha, scale, input_scale):
 # ---------------------------------------------------------------- smooth ones
 
 
-@op
+@op(promotion="real")
 def gelu(x):
     """x cdf(x), with the cdf of the normal distribution, (1 + erf(x / sqrt 2)) / 2. Source: arXiv:1606.08415."""
     return kernels_of(x).gelu(x)
@@ -103,7 +103,7 @@ def gelu_vjp(dy, x):
     return dy * gelu_grad(x)
 
 
-@op
+@op(promotion="real")
 def gelu_grad(x):
     """The derivative of gelu, cdf(x) + x pdf(x) with pdf(x) = exp(-x^2 / 2) / sqrt(2 pi)."""
     return kernels_of(x).gelu_grad(x)
@@ -117,7 +117,7 @@ def gelu_grad_vjp(dy, x):  # pdf' = -x pdf, so (cdf + x pdf)' = (2 - x^2) pdf
 _TANH_SCALE, _TANH_CUBE = math.sqrt(2 / math.pi), 0.044715
 
 
-@op
+@op(promotion="real")
 def gelu_tanh(x):
     """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2: GELU as GPT-2 computes it, within 5e-4 of the exact one."""
     inner = mul(add(mul(mul(x, x), _TANH_CUBE), 1), mul(x, _TANH_SCALE))
@@ -132,7 +132,7 @@ def gelu_tanh_vjp(dy, x):
     return dy * (0.5 * (bent + 1) + 0.5 * x * (1 - bent * bent) * slope)
 
 
-@op
+@op(promotion="real")
 def silu(x):
     """x sigmoid(x), also called swish. Source: arXiv:1702.03118."""
     return x * kernels_of(x).sigmoid(x)
@@ -144,7 +144,7 @@ def silu_vjp(dy, x):
     return dy * (gate * ((1 - gate) * x + 1))
 
 
-@op
+@op(promotion="real")
 def mish(x):
     """x tanh(log(1 + exp(x))). Source: arXiv:1908.08681."""
     return x * kernels_of(x).tanh(kernels_of(x).softplus(x))
@@ -156,7 +156,7 @@ def mish_vjp(dy, x):
     return dy * (bent + x * sigmoid(x) * (1 - bent * bent))
 
 
-@op
+@op(promotion="real")
 def softplus(x, *, beta, threshold):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
     scaled = mul(x, beta)
@@ -169,7 +169,7 @@ def softplus_vjp(dy, x, beta, threshold):
     return where(scaled > threshold, dy, dy * sigmoid(scaled))
 
 
-@op
+@op(promotion="real")
 def logsigmoid(x):
     """log(sigmoid(x)) = -log(1 + exp(-x)), without overflow."""
     return -kernels_of(x).softplus(-x)
@@ -183,7 +183,7 @@ def logsigmoid_vjp(dy, x):
 # ---------------------------------------------------------------- straight pieces
 
 
-@op
+@op(promotion="real")
 def hardtanh(x, *, low, high):
     """x cut to [low, high]; the derivative is 0 at and beyond both bounds."""
     return clamp(x, low, high)
@@ -194,7 +194,7 @@ def hardtanh_vjp(dy, x, low, high):
     return where(logical_or(x <= low, x >= high), 0.0, dy)
 
 
-@op
+@op(promotion="real")
 def hardsigmoid(x):
     """min(max(x + 3, 0), 6) / 6. Source: arXiv:1905.02244."""
     return div(clamp(add(x, 3), 0, 6), 6)
@@ -205,7 +205,7 @@ def hardsigmoid_vjp(dy, x):
     return where(logical_and(x > -3, x < 3), dy / 6, 0.0)
 
 
-@op
+@op(promotion="real")
 def hardswish(x):
     """x min(max(x + 3, 0), 6) / 6. Source: arXiv:1905.02244."""
     return div(mul(x, clamp(add(x, 3), 0, 6)), 6)

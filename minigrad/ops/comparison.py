@@ -22,25 +22,25 @@ def ne(a, b):
     return a != b
 
 
-@op(promotion="common")
+@op(promotion="ordered")
 def lt(a, b):
     """a < b."""
     return a < b
 
 
-@op(promotion="common")
+@op(promotion="ordered")
 def le(a, b):
     """a <= b."""
     return a <= b
 
 
-@op(promotion="common")
+@op(promotion="ordered")
 def gt(a, b):
     """a > b."""
     return a > b
 
 
-@op(promotion="common")
+@op(promotion="ordered")
 def ge(a, b):
     """a >= b."""
     return a >= b

@@ -9,7 +9,7 @@ from typing import Any
 
 from minigrad.arguments import must_be_tensor, must_not_be_fraction, must_share_dtype
 from minigrad.backend import is_array, kernels_of
-from minigrad.dtype import is_floating, promote
+from minigrad.dtype import is_complex, is_differentiable, is_floating, promote
 from minigrad.op import op
 from minigrad.ops.comparison import eq, ge, gt, kernels_of_any, le, logical_and, logical_not, logical_or, lt
 from minigrad.tensor import Tensor
@@ -86,7 +86,7 @@ def check_division(name: str, a: Any, b: Any) -> None:
         raise RuntimeError(f"ZeroDivisionError: {name} of integers by zero")
 
 
-@op(promotion="common")
+@op(promotion="ordered")
 def floor_divide(a, b):
     """The largest integer not above a / b; the gradient is zero."""
     check_division("floor_divide", a, b)
@@ -112,7 +112,7 @@ def divide(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
-@op(promotion="common")
+@op(promotion="ordered")
 def remainder(a, b):
     """a - b floor(a / b): the sign of b, as Python's %. Gradient by b: -floor(a / b)."""
     check_division("remainder", a, b)
@@ -124,7 +124,7 @@ def remainder_vjp(dy, a, b, needs):
     return dy, -dy * floor(div(a, b)) if needs[1] else None
 
 
-@op(promotion="common")
+@op(promotion="ordered")
 def fmod(a, b):
     """a - b trunc(a / b): the sign of a, as C's fmod."""
     check_division("fmod", a, b)
@@ -156,6 +156,10 @@ def abs(x):
 
 @abs.vjp
 def abs_vjp(dy, x):
+    if is_complex(x):
+        from minigrad.ops.complex_numbers import sgn  # not above: that file needs this one
+
+        return dy * sgn(x)
     return dy * sign(x)
 
 
@@ -201,7 +205,7 @@ def zeros_as_vjp(dy):
     return zeros_as(dy)
 
 
-@op
+@op(promotion="real")
 def sign(x):
     """-1, 0 or 1; 0 for nan."""
     return kernels_of(x).sign(x)
@@ -248,7 +252,7 @@ def trunc_vjp(dy):
     return zeros_as(dy)
 
 
-@op
+@op(promotion="real")
 def round(x, *, decimals=0):
     """The nearest integer (or multiple of 10^-decimals), halves to the even one."""
     refuse_bools("round", x)
@@ -263,7 +267,7 @@ def round_vjp(dy):
 # ---------------------------------------------------------------- choosing
 
 
-@op(promotion="common")
+@op(promotion="ordered")
 def maximum(a, b):
     """The larger of two; nan if either is. Equal entries share the gradient; beside a nan both get all of it."""
     return kernels_of(a if is_array(a) else b).maximum(a, b)
@@ -275,7 +279,7 @@ def maximum_vjp(dy, a, b, needs):
     return where(lt(a, b), 0.0, shared) if needs[0] else None, where(gt(a, b), 0.0, shared) if needs[1] else None
 
 
-@op(promotion="common")
+@op(promotion="ordered")
 def minimum(a, b):
     """The smaller of two; nan if either is. Equal entries share the gradient; beside a nan both get all of it."""
     return kernels_of(a if is_array(a) else b).minimum(a, b)
@@ -287,7 +291,7 @@ def minimum_vjp(dy, a, b, needs):
     return where(gt(a, b), 0.0, shared) if needs[0] else None, where(lt(a, b), 0.0, shared) if needs[1] else None
 
 
-@op(promotion="common")
+@op(promotion="ordered")
 def clamp(x, low, high):
     """min(max(x, low), high), a bound of None being absent; the gradient passes where low <= x <= high."""
     if low is not None:
@@ -336,7 +340,9 @@ def clone_vjp(dy):
 
 @op
 def cast_to(x, *, dtype):
-    """The same values in another dtype; the walk casts the gradient back."""
+    """The same values in another dtype; the walk casts the gradient back. Complex to real keeps the real part."""
+    if x.dtype.kind == "c" and dtype.kind not in "cb":
+        x = x.real
     return x.astype(dtype)
 
 
@@ -347,4 +353,4 @@ def cast_to_vjp(dy):
 
 def cast(x: Tensor, dtype: Any) -> Tensor:
     """`cast_to`; what becomes integer or bool leaves the graph."""
-    return cast_to(x if is_floating(dtype) else x.detach(), dtype=dtype)
+    return cast_to(x if is_differentiable(dtype) else x.detach(), dtype=dtype)

@@ -10,7 +10,7 @@ from typing import Any
 
 from minigrad import dtype as dtypes
 from minigrad.backend import kernels_of
-from minigrad.dtype import is_floating
+from minigrad.dtype import is_complex, is_differentiable, is_floating, refuse_complex
 from minigrad.op import op
 from minigrad.ops.comparison import (
     eq,
@@ -60,7 +60,7 @@ def sum_vjp(dy, x_shape, axis):
 @op
 def mean(x, *, axis, keepdims):
     """The sum divided by the count; nan over nothing."""
-    if not is_floating(x.dtype):
+    if not is_differentiable(x.dtype):
         raise RuntimeError(
             f"could not infer output dtype: mean takes floating-point tensors, got {dtypes.of(x.dtype)}; "
             "use x.float().mean()"
@@ -199,7 +199,7 @@ def _cumprod_vjp_with_zeros(dy: Any, x: Any, axis: int) -> Any:
 # ---------------------------------------------------------------- extremes
 
 
-@op
+@op(promotion="real")
 def amax(x, *, axis, keepdims):
     """The largest entry; nan if any is. Ties share the gradient."""
     return kernels_of(x).amax(x, axis, keepdims)
@@ -210,7 +210,7 @@ def amax_vjp(dy, x, y, axis):
     return _shared_among_ties(dy, x, y, axis)
 
 
-@op
+@op(promotion="real")
 def amin(x, *, axis, keepdims):
     """The smallest entry; nan if any is. Ties share the gradient."""
     return kernels_of(x).amin(x, axis, keepdims)
@@ -227,14 +227,14 @@ def _shared_among_ties(dy: Any, x: Any, y: Any, axis: tuple | None) -> Any:
     return ties * (dy.reshape(kept) / ties.sum(axis=axis, keepdims=True))
 
 
-@op
+@op(promotion="real")
 def argmax(x, *, axis, keepdims):
     """The position of the largest entry (the first of several), in the flattened tensor if `axis` is None."""
     _refuse_empty("argmax", x, axis)
     return kernels_of(x).argmax(x, axis, keepdims)
 
 
-@op
+@op(promotion="real")
 def argmin(x, *, axis, keepdims):
     """The position of the smallest entry (the first of several), in the flattened tensor if `axis` is None."""
     _refuse_empty("argmin", x, axis)
@@ -265,7 +265,7 @@ def min_along(x: Tensor, dim: int, keepdim: bool) -> Any:
     return RETURN_TYPES["min"](_gathered(x, order, dim, keepdim), order if kept else order.squeeze(dim))
 
 
-@op
+@op(promotion="real")
 def argsort(x, *, dim, descending):
     """The order that sorts along a dim, stable."""
     return kernels_of(x).argsort(x, dim, descending) if x.ndim else kernels_of(x).zeros((), "int64", x)
@@ -336,6 +336,7 @@ def bincount(x, weights, *, minlength):
 @op(promotion="float")
 def logsumexp(x, *, axis, keepdims):
     """log(sum(exp(x))), shifted by the largest entry so that nothing overflows; over -inf alone the gradient is nan."""
+    refuse_complex(x)
     k = kernels_of(x)
     wide = x.astype("float32") if x.dtype.itemsize == 2 else x
     largest = k.amax(wide, axis, True)
@@ -352,8 +353,10 @@ def logsumexp_vjp(dy, x, y, axis):
 
 def vector_norm(x: Tensor, p: float, axis: tuple | None, keepdim: bool) -> Tensor:
     """(sum |x|^p)^(1/p) over `axis`; p may be inf, -inf, 0 (count of nonzeros), 1, 2 or any other number."""
-    if not is_floating(x.array.dtype):
+    if not is_differentiable(x.array.dtype):
         raise RuntimeError(f"norm takes floating-point tensors, got {x.dtype}; use x.float()")
+    if is_complex(x):
+        x = abs(x)
     if p == 2:
         return two_norm(x, axis=axis, keepdims=keepdim)
     if p == math.inf:

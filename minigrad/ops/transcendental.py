@@ -7,7 +7,7 @@ has the gradient 0 by its base where the exponent is 0, and by its exponent wher
 import math
 
 from minigrad.backend import is_array, kernels_of
-from minigrad.dtype import is_floating
+from minigrad.dtype import is_complex, is_differentiable, refuse_complex
 from minigrad.op import op
 from minigrad.ops.comparison import eq, ge, logical_and
 from minigrad.ops.elementwise import refuse_bools, where, zeros_as
@@ -18,7 +18,7 @@ from minigrad.ops.elementwise import refuse_bools, where, zeros_as
 @op(promotion="common")
 def power(a, b):
     """a ** b. The gradient by a is 0 where b is 0; the gradient by b is 0 where a is 0 and b is not negative."""
-    if not is_array(a) or not is_floating(a.dtype):
+    if not is_array(a) or not is_differentiable(a.dtype):
         if b is True and is_array(a):
             return kernels_of(a).copy(a)
         refuse_bools("pow", a, b)
@@ -31,13 +31,15 @@ def power(a, b):
 def power_vjp(dy, a, b, y, needs):
     da = db = None
     if needs[0]:
-        if isinstance(b, (int, float)):
+        if isinstance(b, (int, float, complex)):
             da = zeros_as(dy) if b == 0 else dy * (b * a ** (b - 1))
         else:
             da = where(eq(b, 0), 0.0, dy * (b * a ** (b - 1)))
     if needs[1]:
         if isinstance(a, (int, float)):
             db = dy * y * math.log(a) if a > 0 else zeros_as(dy)
+        elif is_complex(b):
+            db = where(eq(a, 0), 0.0, dy * y * log(a))
         else:
             db = where(logical_and(eq(a, 0), ge(b, 0)), 0.0, dy * y * log(a))
     return da, db
@@ -281,6 +283,7 @@ def sigmoid_vjp(dy, y):
 @op(promotion="float")
 def erf(x):
     """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x."""
+    refuse_complex(x)
     return kernels_of(x).erf(x)
 
 

@@ -251,6 +251,10 @@ def _tensors_and_names(params: Any) -> tuple[list[Tensor], list[str] | None]:
 def _check_parameter(tensor: Any) -> None:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(tensor).__name__}")
+    if tensor.is_complex():
+        raise TypeError(
+            "optimizers take real parameters, got a complex one: keep its parts, such as Parameter(view_as_real(z))"
+        )
     if not (tensor.is_leaf or tensor.retains_grad):
         raise ValueError("can't optimize a non-leaf Tensor: optimize the leaf it was computed from, or detach() it")
     if not getattr(

@@ -30,7 +30,7 @@ class _Segment:
         """The outputs laid end to end as one flat tensor (a node has one output), and their layout."""
         outputs = self.function(*args, **kwargs)
         several = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
-        tensors = [x for x in several if isinstance(x, Tensor) and x.is_floating_point()]
+        tensors = [x for x in several if isinstance(x, Tensor) and x.dtype.kind >= 2]
         if len(tensors) == 1:
             return reshape(tensors[0], shape=(-1,)), (outputs, several)
         return cat_arrays(*[reshape(x, shape=(-1,)) for x in tensors], axis=0), (outputs, several)
@@ -70,7 +70,7 @@ def checkpoint(
     flat.node = node
     results, start = [], 0
     for x in several:
-        if isinstance(x, Tensor) and x.is_floating_point():
+        if isinstance(x, Tensor) and x.dtype.kind >= 2:
             piece = getitem(flat, index=(slice(start, start + x.array.size),))
             start += x.array.size
             x = reshape(piece, shape=x.array.shape)

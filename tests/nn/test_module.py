@@ -69,7 +69,7 @@ def test_parameter_copies_and_pickles_keep_the_class():
 def test_parameter_refuses():
     with pytest.raises(TypeError, match=r"takes a Tensor, got list: write Parameter\(minigrad.tensor"):
         nn.Parameter([1.0])
-    with pytest.raises(RuntimeError, match="only Tensors of floating point dtype can require gradients"):
+    with pytest.raises(RuntimeError, match="only Tensors of floating point and complex dtype can require gradients"):
         nn.Parameter(mg.tensor([1]))
 
 
