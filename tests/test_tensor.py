@@ -107,7 +107,7 @@ def test_parameters_stay_parameters():
         (
             lambda: mg.tensor([1], requires_grad=True),
             RuntimeError,
-            "only Tensors of floating point dtype can require gradients",
+            "only Tensors of floating point and complex dtype can require gradients",
         ),
         (lambda: setattr(mg.ones(2), "data", 3.0), TypeError, "data must be set to a Tensor, got float"),
     ],

@@ -100,4 +100,4 @@ def compact(told: Any) -> Any:
 
 
 def _rounded(values: list, digits: int) -> list:
-    return [float(f"{v:.{digits}g}") for v in values]
+    return [_rounded(v, digits) if isinstance(v, list) else float(f"{v:.{digits}g}") for v in values]
