@@ -1,9 +1,10 @@
 """How long `import minigrad` takes, and the first use of the compiled kernels with a warm cache; fresh processes,
 medians.
 
-python benchmarks/import_time.py
+python benchmarks/import_time.py [--rounds 9]
 """
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -34,14 +35,17 @@ def fresh(code: str) -> str:
 
 
 def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--rounds", type=int, default=9, help="processes of each kind (default: %(default)s)")
+    rounds = p.parse_args().rounds
     start = time.perf_counter()
     fresh(USE)
     print(f"first process (compiles what the cache lacks): {time.perf_counter() - start:.1f} s")
-    runs = [tuple(map(float, fresh(USE).split())) for _ in range(9)]
+    runs = [tuple(map(float, fresh(USE).split())) for _ in range(rounds)]
     imports, uses = zip(*runs, strict=True)
     numpy = [
         float(fresh("import time; s = time.perf_counter(); import numpy; print(time.perf_counter() - s)"))
-        for _ in range(9)
+        for _ in range(rounds)
     ]
     print(
         f"import minigrad        {statistics.median(imports):.3f} s (of which numpy {statistics.median(numpy):.3f} s)"
