@@ -1,11 +1,12 @@
 """Where a step of a workload spends its time under minigrad: op by op, optimizer, and the engine itself.
 
-    python benchmarks/breakdown.py gpt_char mlp64 [--steps 50] [--top 12]
+    python benchmarks/breakdown.py gpt_char mlp64 [--steps 50] [--top 12] [--cpu]
 
 Every op's forward function and vjp rule is timed (with the ops that it calls), as are the sums over broadcast axes and
 the accumulation of gradients, which the walk does itself. What remains of the forward and of the
 backward pass is the engine: making nodes, walking them, the layers' Python. The timers cost about half a microsecond a
-call, which "engine" includes.
+call, which "engine" includes. On a machine that is busy with other programs, `--cpu` takes the processor time of one
+thread instead of the clock's.
 """
 
 import argparse
@@ -30,7 +31,8 @@ class Clock:
     alone where that is `whole`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
         self.own: dict[str, float] = defaultdict(float)
         self.calls: dict[str, int] = defaultdict(int)
         self.inside = [0.0]
@@ -42,11 +44,11 @@ class Clock:
                 return function(*args, **kwargs)
             self.inside.append(0.0)
             self.in_whole = whole
-            start = time.perf_counter()
+            start = self.now()
             try:
                 return function(*args, **kwargs)
             finally:
-                taken = time.perf_counter() - start
+                taken = self.now() - start
                 self.in_whole = False
                 self.own[name] += taken - self.inside.pop()
                 self.inside[-1] += taken
@@ -102,32 +104,34 @@ def main() -> None:
     p.add_argument("--steps", type=int, default=50, help="timed steps (default: %(default)s)")
     p.add_argument("--top", type=int, default=12, help="ops to list (default: %(default)s)")
     p.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="(default: %(default)s)")
+    p.add_argument("--cpu", action="store_true", help="one thread, and its processor time instead of the clock's")
     args = p.parse_args()
+    now, threads = (time.thread_time, 1) if args.cpu else (time.perf_counter, args.threads)
     minigrad.alias()
-    minigrad.set_num_threads(args.threads)
-    print(machine.headline(machine.facts(args.threads), {}).splitlines()[0])
+    minigrad.set_num_threads(threads)
+    print(machine.headline(machine.facts(threads), {}).splitlines()[0])
     steps = {name: build(name, WORKLOADS[name].size) for name in args.workloads}
-    plain = {name: median_ms(step, args.steps) for name, step in steps.items()}
-    clock = Clock()
+    plain = {name: median_ms(step, args.steps, now) for name, step in steps.items()}
+    clock = Clock(now)
     put_timers(clock)
     for name, step in steps.items():
         timed = clock.timed("STEP", step)
         for _ in range(2):
             timed()
         clock.own.clear(), clock.calls.clear()
-        start = time.perf_counter()
+        start = now()
         for _ in range(args.steps):
             timed()
-        step_ms = (time.perf_counter() - start) / args.steps * 1e3
+        step_ms = (now() - start) / args.steps * 1e3
         report(name, clock, args.steps, step_ms, plain[name], args.top)
 
 
-def median_ms(step: Callable[[], float], count: int) -> float:
+def median_ms(step: Callable[[], float], count: int, now: Callable[[], float]) -> float:
     times = []
     for _ in range(count + 2):
-        start = time.perf_counter()
+        start = now()
         step()
-        times.append(time.perf_counter() - start)
+        times.append(now() - start)
     return sorted(times[2:])[count // 2] * 1e3
 
 

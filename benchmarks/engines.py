@@ -90,12 +90,11 @@ class Worker:
             hold_to_cores(self.process.pid, threads)
         try:
             self.versions = self._answer()
-        except EngineError:
+            if missing := self.versions.get("missing"):
+                raise EngineError(f"cannot be imported ({missing})")
+        except BaseException:  # Ctrl-C too
             self.close()
             raise
-        if missing := self.versions.get("missing"):
-            self.close()
-            raise EngineError(f"cannot be imported ({missing})")
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Send a request (see worker.py) and wait for the answer; EngineError if it is an error, or none comes."""
@@ -111,8 +110,9 @@ class Worker:
 
     def _answer(self) -> dict[str, Any]:
         timer = threading.Timer(ANSWER_WITHIN, self.process.kill)
-        timer.start()
+        timer.daemon = True  # an interrupted parent does not wait for it
         try:
+            timer.start()
             line = self.process.stdout.readline()
         finally:
             timer.cancel()

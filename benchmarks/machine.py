@@ -52,9 +52,9 @@ def slug(machine: dict[str, Any]) -> str:
 def headline(machine: dict[str, Any], versions: dict[str, str]) -> str:
     """The two lines above a table."""
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
+    threads = "1 thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
     lines = [
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads; {machine['system']}; "
-        f"{machine['date']}",
+        f"{machine['cpu']}, {machine['cores']} cores, {threads}; {machine['system']}; {machine['date']}",
         f"{named}; OPENBLAS_CORETYPE {machine['openblas_coretype']}",
     ]
     if machine["load"] is not None and machine["load"] > 0.5:

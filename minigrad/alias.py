@@ -171,7 +171,7 @@ class AliasModule(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         path = f"{self.__name__}.{name}"
         if path in TABLE and _behind(path) is not None and not _is_function(self.__name__, name):
-            return importlib.import_module(path)
+            return importlib.import_module(path) if _is_on() else _unlisted(path)
         if (elsewhere := ELSEWHERE.get(self.__name__, {}).get(name)) is not None:
             where, _, attribute = elsewhere.partition(":")
             return getattr(importlib.import_module(where), attribute)
@@ -205,6 +205,13 @@ class AliasModule(types.ModuleType):
 
     def __repr__(self) -> str:
         return f"<module '{self.__name__}' (minigrad)>"
+
+
+@functools.cache
+def _unlisted(name: str) -> AliasModule:
+    """A module of the table for code that was imported while the alias was on, and asks for it now that it is off:
+    importing it would fail, or find the installed PyTorch's."""
+    return AliasModule(name, _behind(name).__doc__)
 
 
 class _Finder:

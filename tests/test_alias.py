@@ -150,6 +150,13 @@ def test_an_installed_torch_is_found_when_the_alias_is_off(installed) -> None:
     assert importlib.import_module("torch").__version__ == "theirs"
 
 
+def test_submodules_are_found_after_the_alias_is_off(installed) -> None:
+    with mg.alias():
+        from torch import nn
+    assert nn.utils.clip_grad_norm_ is mg.nn.utils.clip_grad_norm_  # nn.utils was never imported
+    assert nn.functional.relu is mg.nn.functional.relu and "torch.nn.utils" not in sys.modules
+
+
 def test_a_torch_that_is_imported_already_is_not_mixed_with_the_alias(installed) -> None:
     theirs = importlib.import_module("torch.nn")
     with pytest.raises(RuntimeError, match="torch is imported already in this process"):
