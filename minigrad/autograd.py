@@ -366,6 +366,11 @@ def _seeds(tensors: Sequence[Any], gradients: Any, create_graph: bool) -> list[t
     return seeds
 
 
+def _listed(tensors: Any) -> list:
+    """One tensor, or any iterable of them, as a list."""
+    return [tensors] if is_array(getattr(tensors, "array", None)) else list(tensors)
+
+
 def backward(
     tensors: Any,
     grad_tensors: Any = None,
@@ -378,14 +383,14 @@ def backward(
     `retain_graph` (default: `create_graph`) keeps what the graph holds for another backward. Raises RuntimeError for an
     output that is not a scalar and has no gradient given, that requires no gradient, or whose graph was freed.
     """
-    tensors = list(tensors) if isinstance(tensors, (tuple, list)) else [tensors]
+    tensors = _listed(tensors)
     seeds = _seeds(tensors, grad_tensors, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         with set_grad_enabled(create_graph):
             walk(seeds, retain_graph=retain, create_graph=create_graph)
         return
-    inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+    inputs = _listed(inputs)
     if not inputs:
         raise RuntimeError("'inputs' argument to backward() cannot be empty")
     wanted = {tensor.node for tensor in inputs if _must_require_grad(tensor)}
@@ -415,8 +420,8 @@ def grad(
         warnings.warn("only_inputs=False has no effect: use backward() to fill .grad", FutureWarning, stacklevel=2)
     if is_grads_batched:
         raise NotImplementedError("is_grads_batched=True is not supported; loop over the rows of grad_outputs")
-    outputs = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
-    inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+    outputs = _listed(outputs)
+    inputs = _listed(inputs)
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False")
     wanted = {tensor.node for tensor in inputs if _must_require_grad(tensor)}

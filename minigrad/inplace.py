@@ -61,11 +61,19 @@ def version_of(tensor: "Tensor") -> VersionCell:
 
 
 def mark_view(view: "Tensor", base: "Tensor", op: Any, params: dict) -> None:
-    """Note that `view` shares memory with `base`, if the op did give a view."""
+    """Note that `view` shares memory with `base`, if the op did give a view.
+
+    Under `no_grad` the graph does not follow the view, but it requires grad if its base does, as in PyTorch.
+    """
     owner = getattr(view.array, "base", view.array)
     if owner is None or (owner is not base.array and not _same_memory(view.array, base.array)):
         return
-    _link(view, base, (op, params) if autograd.mode.enabled else (op, params, DETACHED))
+    if autograd.mode.enabled:
+        _link(view, base, (op, params))
+        return
+    _link(view, base, (op, params, DETACHED))
+    if base.requires_grad:
+        view.requires_grad_()
 
 
 def alias(tensor: "Tensor", other: "Tensor") -> "Tensor":

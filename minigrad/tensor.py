@@ -376,7 +376,7 @@ class Tensor:
         """The values as a NumPy array on the same memory. `force=True`: detach and copy to the host if needed."""
         if force:
             return backend.to_host(self.detach().array)
-        if self.requires_grad:
+        if self.requires_grad and autograd.mode.enabled:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if not isinstance(self.array, np.ndarray):
             raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use tensor.cpu() first.")

@@ -283,6 +283,14 @@ def group_norm(x: Any, weight: Any = None, bias: Any = None, num_groups: int = 1
     return scaled(rows.reshape(x.shape), weight, bias)
 
 
+def response_norm(x: Any, size: int, alpha: float, beta: float, k: float) -> Any:
+    y = np.empty_like(x)
+    for c in range(x.shape[1]):
+        near = x[:, max(c - size // 2, 0) : c + (size - 1) // 2 + 1]
+        y[:, c] = x[:, c] / (k + alpha * (near**2).sum(1) / size) ** beta
+    return y
+
+
 def evaluated(x: Any, weight: Any, bias: Any, mean: Any, var: Any) -> Any:
     return F.batch_norm(x, from_raw(mean), from_raw(var), weight, bias)
 
@@ -309,6 +317,11 @@ NORMS = [
              {"num_groups": groups}, oracle=group_norm, note=f"{groups} of {inputs[0]}")
         for groups, inputs in ((2, ((3, 8), (8,), (8,))), (1, ((2, 3, 4), (3,), (3,))), (3, ((2, 6, 2, 2), (6,), (6,))),
                                (2, ((2, 4, 3),)))
+    ),
+    *(
+        Case("nn.functional.local_response_norm", F.local_response_norm, (shape,),
+             {"size": size, "alpha": 0.5, "beta": 0.6, "k": 0.8}, oracle=response_norm, note=f"{size} of {shape}")
+        for size, shape in ((3, (2, 5, 2, 3)), (2, (2, 3, 4)), (4, (0, 3, 2)))
     ),
     Case("standardize", ops.standardize, ((3, 4, 2),), {"axes": (0, 2), "eps": 0.1}, oracle=standardized),
     Case("channel_statistics", ops.channel_statistics, ((3, 4, 2),), gradient=False,
@@ -363,6 +376,8 @@ RESIZING = [
     resize("area", (1, 2, 4, 6), lambda x, size, mode: adaptive(lambda w: w.mean((-1, -2)))(x, size), size=(2, 3),
            mode="area"),
     Case("nn.functional.pixel_shuffle", F.pixel_shuffle, ((2, 8, 2, 3),), {"upscale_factor": 2}, oracle=shuffled),
+    Case("nn.functional.channel_shuffle", F.channel_shuffle, ((2, 6, 3, 2),), {"groups": 2},
+         oracle=lambda x, groups: x[:, [0, 3, 1, 4, 2, 5]]),
     Case("nn.functional.pixel_unshuffle", lambda x: F.pixel_unshuffle(F.pixel_shuffle(x, 2), 2), ((1, 4, 3, 2),),
          oracle=lambda x: x, note="undoes pixel_shuffle"),
 ]  # fmt: skip

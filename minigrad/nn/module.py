@@ -292,8 +292,13 @@ class Module:
                     self._buffers[name] = fn(buffer)
         return self
 
-    def to(self, *target: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> "Module":
-        """In place: to a device, to a floating dtype (integer tensors keep theirs), or to those of a Tensor."""
+    def to(
+        self, *target: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, memory_format: Any = None
+    ) -> "Module":
+        """In place: to a device, to a floating dtype (integer tensors keep theirs), or to those of a Tensor.
+
+        `memory_format` has no effect: tensors lie in row-major order.
+        """
         for t in target:
             if isinstance(t, Tensor):
                 dtype, device = t.dtype, t.device

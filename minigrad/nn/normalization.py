@@ -1,4 +1,4 @@
-"""Normalisation over the last axes: LayerNorm and RMSNorm."""
+"""Normalisation over the last axes, LayerNorm and RMSNorm, and over neighbouring channels, LocalResponseNorm."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -76,3 +76,17 @@ class RMSNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class LocalResponseNorm(Module):
+    """F.local_response_norm: each number of (N, C, ...) divided by the size of those at its place in near channels."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -44,7 +44,7 @@ def load(module: "Module", state_dict: Any, strict: bool, assign: bool) -> Incom
     must fit in any case (a 0-d tensor also takes a single value of shape (1,), which old files have).
 
     Raises TypeError for something that is no mapping, and one RuntimeError that lists every missing key, unexpected
-    key and wrong shape. Everything is checked before the first value is written: an error leaves the module unchanged.
+    key and wrong shape, after what does fit was loaded: programs that go on in spite of it rely on that.
     """
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
@@ -57,11 +57,11 @@ def load(module: "Module", state_dict: Any, strict: bool, assign: bool) -> Incom
     fitting = {}
     for key, (_, _, tensor) in homes.items():
         if key in state_dict:
-            fitting[key], problem = _fit(key, state_dict[key], tensor)
-            problems += [problem] if problem else []
-    if problems:
-        listed = "\n\t".join(problems)
-        raise RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{listed}")
+            value, problem = _fit(key, state_dict[key], tensor)
+            if problem:
+                problems.append(problem)
+            else:
+                fitting[key] = value
     with autograd.no_grad():
         for key, value in fitting.items():
             owner, name, tensor = homes[key]
@@ -75,6 +75,9 @@ def load(module: "Module", state_dict: Any, strict: bool, assign: bool) -> Incom
                 setattr(owner, name, Parameter(value, requires_grad=tensor.requires_grad))
             else:
                 setattr(owner, name, value)
+    if problems:
+        listed = "\n\t".join(problems)
+        raise RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{listed}")
     return result
 
 

@@ -1,4 +1,4 @@
-"""Images resized and rearranged: Upsample, PixelShuffle, Unfold, Fold."""
+"""Images resized and rearranged: Upsample, PixelShuffle, ChannelShuffle, Unfold, Fold."""
 
 from typing import Any
 
@@ -73,6 +73,20 @@ class PixelUnshuffle(Module):
 
     def extra_repr(self) -> str:
         return f"downscale_factor={self.downscale_factor}"
+
+
+class ChannelShuffle(Module):
+    """(N, C, ...) with the channels of its groups dealt out in turn. F.channel_shuffle."""
+
+    def __init__(self, groups: int):
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.channel_shuffle(input, self.groups)
+
+    def extra_repr(self) -> str:
+        return f"groups={self.groups}"
 
 
 class Unfold(Module):

@@ -308,12 +308,15 @@ def test_load_state_dict_errors_are_pytorchs():
         assert expected == RECORDED["errors"][name]
 
 
-def test_a_failed_load_changes_nothing():
+def test_what_fits_is_loaded_before_the_error_is_raised():
     layer = nn.Linear(2, 3)
-    before = layer.weight.detach().clone()
+    before = layer.bias.detach().clone()
     with pytest.raises(RuntimeError, match="size mismatch for bias"):
         layer.load_state_dict({"weight": mg.ones(3, 2), "bias": mg.ones(2)})
-    assert layer.weight.equal(before)
+    assert layer.weight.equal(mg.ones(3, 2)) and layer.bias.equal(before)
+    with pytest.raises(RuntimeError, match="Missing key"):
+        layer.load_state_dict({"bias": mg.zeros(3)})
+    assert layer.bias.equal(mg.zeros(3))
 
 
 def test_save_and_load_a_model(tmp_path):

@@ -641,3 +641,25 @@ def grad_frees_only_its_path(m):
     z = (a + b).sum()
     m.autograd.grad(z, x)
     return error_of(lambda: m.autograd.grad(z, x))
+
+
+def views_made_under_no_grad(m):
+    leaf = m.arange(6.0, requires_grad=True)
+    with m.no_grad():
+        views = [leaf[:4], leaf[0], leaf.view(2, 3), leaf[None], leaf.view(2, 3).t(), (leaf * 2)[1:], leaf.split(2)[0]]
+        others = [leaf * 1, leaf[[0, 1]], leaf.clone(), leaf.detach()[:2], m.cat([leaf[:2], leaf[4:]])]
+        inner = leaf.numpy().tolist()
+    return [
+        [[v, v.requires_grad, v.is_leaf] for v in views],
+        [v.requires_grad for v in others],
+        inner,
+        error_of(lambda: leaf.numpy()),
+        error_of(lambda: views[0].add_(1)),
+    ]
+
+
+def gradients_by_an_iterator_of_inputs(m):
+    leaves = [m.tensor([1.0, 2.0], requires_grad=True), m.tensor([3.0], requires_grad=True)]
+    y = leaves[0] * leaves[1]
+    found = m.autograd.grad((part for part in y), (leaf for leaf in leaves), retain_graph=True)
+    return [*found, error_of(lambda: m.autograd.grad(y.sum(), 5))]

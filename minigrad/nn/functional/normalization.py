@@ -1,9 +1,11 @@
-"""Normalisation of channels: batch_norm, instance_norm, group_norm."""
+"""Normalisation of channels: batch_norm, instance_norm, group_norm, local_response_norm."""
 
 import math
 
 from minigrad import autograd, ops
 from minigrad.nn.functional.layers import same_device
+from minigrad.nn.functional.padding import pad
+from minigrad.nn.functional.pooling import avg_pool2d
 from minigrad.tensor import Tensor
 
 
@@ -98,6 +100,22 @@ def group_norm(
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}")
     rows = ops.reshape(input, shape=(shape[0] * num_groups, size))
     return _scaled_rows(rows, input, weight, bias, eps)
+
+
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """x / (k + alpha mean of x^2 over `size` neighbouring channels)^beta, for (N, C, ...) of 3 dims or more.
+
+    The channels from c - size // 2 to c + (size - 1) // 2 are c's neighbours; zeros lie beyond the first and last.
+    Source: Krizhevsky, Sutskever and Hinton, 2012 (without the mean: alpha is divided by size here).
+    """
+    shape = tuple(input.array.shape)
+    if len(shape) < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)")
+    if not input.array.size:
+        return input
+    squares = ops.reshape(input * input, shape=(shape[0], 1, shape[1], math.prod(shape[2:])))
+    means = avg_pool2d(pad(squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), stride=1)
+    return input / (ops.reshape(means, shape=shape) * alpha + k) ** beta
 
 
 # ---------------------------------------------------------------- the parts

@@ -167,6 +167,24 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     return ops.reshape(order, shape=(*lead, channels * r * r, height // r, width // r))
 
 
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """(N, C, ...) with the channels of each of `groups` groups dealt out: the first of each, then the second of each.
+
+    After a grouped convolution it lets the groups see each other. Source: arXiv:1707.01083.
+    """
+    shape = tuple(input.array.shape)
+    if len(shape) < 3:
+        raise RuntimeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}")
+    if groups < 1:
+        raise RuntimeError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
+    if shape[1] % groups:
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups."
+        )
+    split = ops.reshape(input, shape=(shape[0], groups, shape[1] // groups, math.prod(shape[2:])))
+    return ops.reshape(ops.swapaxes(split, dim0=1, dim1=2), shape=shape)
+
+
 def _check_shuffle(name: str, input: Tensor, factor: int, what: str) -> None:
     if input.array.ndim < 3:
         raise RuntimeError(
