@@ -23,6 +23,7 @@ import numpy as np
 
 from minigrad.backend import to_host
 from minigrad.dtype import get_default_dtype
+from minigrad.grad_fn import backward_name
 
 __all__ = [
     "format_scalar",
@@ -268,9 +269,8 @@ def tensor_repr(tensor: Any) -> str:
     device = str(tensor.device)
     suffixes = [] if device == "cpu" else [f"device='{device}'"]
     suffixes += _shape_and_dtype(array)
-    op = getattr(tensor.node, "op", None)
-    if op is not None:
-        suffixes.append(f"grad_fn=<{getattr(op, 'backward_name', None) or _camel_case(op.name) + 'Backward0'}>")
+    if getattr(tensor.node, "op", None) is not None:
+        suffixes.append(f"grad_fn=<{backward_name(tensor.node)}>")
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
     names = [cls.__name__ for cls in type(tensor).__mro__]
@@ -281,10 +281,6 @@ def tensor_repr(tensor: Any) -> str:
         if "Parameter" in names:
             text = f"Parameter({text})"
     return f"Parameter containing:\n{text}" if "Parameter" in names else text
-
-
-def _camel_case(op_name: str) -> str:
-    return op_name.title().replace("_", "")
 
 
 def format_scalar(tensor: Any, spec: str) -> str:

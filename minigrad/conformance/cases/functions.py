@@ -257,29 +257,3 @@ def old_constructors(torch):
         "strings": error_of(lambda: torch.FloatTensor(["a"])),
         "a Variable of a list": error_of(lambda: torch.autograd.Variable([1.0])),
     }
-
-
-@case("set_printoptions")
-def set_printoptions(torch):
-    x = torch.tensor([[1 / 3, 1000.0], [2e-5, -1.0]])
-    long = torch.arange(2000)
-    printed = [str(x), repr(x[0]), str(long[:3] > 1), str(torch.tensor(2.5)), str(torch.ones(0)), str(long)]
-    torch.set_printoptions(precision=2, sci_mode=False)
-    printed.append(str(x))
-    torch.set_printoptions(profile="short")
-    printed.append(str(x))
-    torch.set_printoptions(threshold=5, edgeitems=1, linewidth=40)
-    printed += [str(long), str(torch.ones(4, 4, dtype=torch.float64))]
-    torch.set_printoptions(sci_mode=True, profile="default")
-    printed.append(str(x))
-    torch.set_printoptions(profile="full")
-    full = len(str(long))
-    torch.set_printoptions(profile="default")
-    return {
-        "printed": printed,
-        "full": full,
-        "back": str(torch.arange(2000.0)),
-        "formatted": [f"{x[0, 0]:.2f}", f"{torch.tensor(3):5d}", f"{x[0]}", f"{torch.tensor(0.5)}"],
-        "a format for many": error_of(lambda: f"{x:.2f}"),
-        "unknown option": error_of(lambda: torch.set_printoptions(digits=3)),
-    }
