@@ -23,6 +23,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from minigrad import grad_names
 from minigrad.backend import is_array, kernels_of
 from minigrad.dtype import is_complex
 from minigrad.grad_mode import (
@@ -70,6 +71,7 @@ class Node:
     hooks: Any = None  # a dict, once there is one
     grad: Any = None
     retains_grad = False
+    label: Any = None  # the name it is printed under, where that is not its op's: see grad_names.py
 
     kept: Any  # a dict; None once freed
 
@@ -81,6 +83,13 @@ class Node:
         self.shape = out.shape
         self.dtype = out.dtype
         self.birth = next(_births)
+
+    def name(self) -> str:
+        """PyTorch's name of the node, such as AddBackward0."""
+        return grad_names.name_of(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.name().removeprefix('torch::autograd::')} object at {id(self):#x}>"
 
     @property
     def next_functions(self) -> tuple:

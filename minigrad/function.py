@@ -169,7 +169,7 @@ class _Call:
     def __init__(self, function: type[Function], ctx: FunctionCtx, nodes: list, args: Sequence, outputs: list):
         self.function, self.ctx = function, ctx
         self.name = function.__name__
-        self.backward_name = f"{self.name}Backward"
+        self.label = f"{self.name}Backward"
         self.arrived: set[int] = set()
         differentiable = [i for i, x in enumerate(outputs) if self.gets_gradient(x)]
         self.outputs = [(tuple(x.shape), x.array.dtype) if isinstance(x, Tensor) else None for x in outputs]
@@ -268,17 +268,15 @@ class _Call:
         """The gradients of the arguments, or RuntimeError for what backward returned."""
         if len(gradients) < len(parents) or any(g is not None for g in gradients[len(parents) :]):
             raise RuntimeError(
-                f"function {self.backward_name} returned an incorrect number of gradients "
+                f"function {self.label} returned an incorrect number of gradients "
                 f"(expected {len(parents)}, got {len(gradients)}): one for each argument of forward, or None for it"
             )
         for i, (gradient, parent) in enumerate(zip(gradients, parents, strict=False)):
             if gradient is not None and not isinstance(gradient, Tensor):
-                raise RuntimeError(
-                    f"expected Variable or None (got {type(gradient).__name__}) from {self.backward_name}"
-                )
+                raise RuntimeError(f"expected Variable or None (got {type(gradient).__name__}) from {self.label}")
             if gradient is not None and parent is not None and not _fits(tuple(gradient.shape), tuple(parent.shape)):
                 raise RuntimeError(
-                    f"Function {self.backward_name} returned an invalid gradient at index {i} - got "
+                    f"Function {self.label} returned an invalid gradient at index {i} - got "
                     f"{list(gradient.shape)} but expected shape compatible with {list(parent.shape)}"
                 )
         return [g if p is not None else None for g, p in zip(gradients, parents, strict=False)]
@@ -293,7 +291,7 @@ class _Output:
 
     def __init__(self, call: _Call, index: int):
         self.call, self.index = call, index
-        self.name, self.backward_name = call.name, call.backward_name
+        self.name, self.label = call.name, call.label
 
     def into(self, buffer: Any, dy: Any) -> None:
         self.call.arrived.add(self.index)
@@ -359,7 +357,7 @@ class _Once:
     holomorphic = False
     into = None
     name = "once_differentiable"
-    backward_name = "torch::autograd::Error"
+    label = "torch::autograd::Error"
 
     def vjp_on_arrays(self, node: Node, parents: Sequence, dy: Any) -> Any:
         raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")

@@ -51,6 +51,7 @@ class Op:
 
     reference: Any = None  # a function, of fused ops
     rerun: Callable | None = None  # see utils/checkpoint.py
+    label: str | None = None  # what its nodes are printed as, where grad_names.py does not say it
 
     def __init__(
         self, forward: Callable, *, promotion: str | None = None, view: bool = False, holomorphic: bool = True
@@ -117,6 +118,12 @@ class Op:
             kept, versions = self.keep(inputs, arrays, params, y, None) if self.keeps else _KEEPS_NOTHING
             y.node = Node(self, parents, kept, versions, out)
         return y
+
+    def printed_as(self, label: str) -> "Op":
+        """This op once more, for a function of another name: its nodes are printed under `label`."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, label=label)
+        return twin
 
     def keep(self, inputs: Sequence, arrays: list, params: dict, y: Tensor, residuals: Any) -> tuple[dict, list]:
         """What the rule asks for, by argument name, and the version of all kept memory that a write could change."""

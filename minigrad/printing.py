@@ -23,7 +23,7 @@ import numpy as np
 
 from minigrad.backend import to_host
 from minigrad.dtype import get_default_dtype
-from minigrad.grad_fn import backward_name
+from minigrad.grad_names import name_of
 
 __all__ = [
     "format_scalar",
@@ -270,7 +270,7 @@ def tensor_repr(tensor: Any) -> str:
     suffixes = [] if device == "cpu" else [f"device='{device}'"]
     suffixes += _shape_and_dtype(array)
     if getattr(tensor.node, "op", None) is not None:
-        suffixes.append(f"grad_fn=<{backward_name(tensor.node)}>")
+        suffixes.append(f"grad_fn=<{name_of(tensor.node)}>")
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
     names = [cls.__name__ for cls in type(tensor).__mro__]

@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad import autograd, backend, dtype as dtypes, inplace
 from minigrad.dtype import DType
+from minigrad.grad_names import named
 from minigrad.numpy_names import numpy_names
 from minigrad.return_types import RETURN_TYPES
 
@@ -420,7 +421,7 @@ class Tensor:
         return ops.sub(self, other)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return ops.sub(other, self)
+        return ops.reversed_sub(other, self)
 
     def __mul__(self, other: Any) -> Tensor:
         return ops.mul(self, other)
@@ -432,7 +433,7 @@ class Tensor:
         return ops.div(self, other)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return ops.div(other, self)
+        return ops.reversed_div(other, self)
 
     def __floordiv__(self, other: Any) -> Tensor:
         return ops.floor_divide(self, other)
@@ -537,7 +538,7 @@ class Tensor:
     subtract = sub
 
     def rsub(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        return ops.sub(other, ops.scaled("rsub", other, self, alpha))
+        return ops.reversed_sub(other, ops.scaled("rsub", other, self, alpha))
 
     def mul(self, other: Any) -> Tensor:
         return ops.mul(self, other)
@@ -715,10 +716,10 @@ class Tensor:
     clip = clamp
 
     def clamp_min(self, min: Any) -> Tensor:
-        return ops.clamp(self, min, None)
+        return named(ops.clamp(self, min, None), "ClampMinBackward0")
 
     def clamp_max(self, max: Any) -> Tensor:
-        return ops.clamp(self, None, max)
+        return named(ops.clamp(self, None, max), "ClampMaxBackward0")
 
     def maximum(self, other: Any) -> Tensor:
         return ops.maximum(self, must_be_tensor("maximum", "other", other))
@@ -727,13 +728,13 @@ class Tensor:
         return ops.minimum(self, must_be_tensor("minimum", "other", other))
 
     def lerp(self, end: Any, weight: Any) -> Tensor:
-        return ops.lerp(self, end, weight)
+        return named(ops.lerp(self, end, weight), "LerpBackward0")
 
     def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
-        return ops.addcmul(self, tensor1, tensor2, value)
+        return named(ops.addcmul(self, tensor1, tensor2, value), "AddcmulBackward0")
 
     def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
-        return ops.addcdiv(self, tensor1, tensor2, value)
+        return named(ops.addcdiv(self, tensor1, tensor2, value), "AddcdivBackward0")
 
     def eq(self, other: Any) -> Tensor:
         return ops.eq(self, other)
@@ -944,7 +945,7 @@ class Tensor:
         if isinstance(dim, Tensor):
             return ops.maximum(self, dim)
         if dim is None:
-            return ops.amax(self, axis=None, keepdims=False)
+            return named(ops.amax(self, axis=None, keepdims=False), "MaxBackward1")
         return ops.max_along(self, one_dim(dim, self.array.ndim), keepdim)
 
     @numpy_names
@@ -953,7 +954,7 @@ class Tensor:
         if isinstance(dim, Tensor):
             return ops.minimum(self, dim)
         if dim is None:
-            return ops.amin(self, axis=None, keepdims=False)
+            return named(ops.amin(self, axis=None, keepdims=False), "MinBackward1")
         return ops.min_along(self, one_dim(dim, self.array.ndim), keepdim)
 
     @numpy_names
@@ -1082,7 +1083,7 @@ class Tensor:
             raise RuntimeError(
                 f"t() expects a tensor with <= 2 dimensions, but self is {self.array.ndim}D; use .mT or .transpose"
             )
-        return self if self.array.ndim < 2 else self.transpose(0, 1)
+        return self if self.array.ndim < 2 else named(self.transpose(0, 1), "TBackward0")
 
     @property
     def T(self) -> Tensor:
@@ -1183,7 +1184,7 @@ class Tensor:
         return ops.diag(self, diagonal)
 
     def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-        return ops.diag_embed(self, offset, dim1, dim2)
+        return named(ops.diag_embed(self, offset, dim1, dim2), "DiagEmbedBackward0")
 
     def unfold(self, dimension: int, size: int, step: int) -> Tensor:
         return ops.unfold(self, one_dim(dimension, self.array.ndim), size, step)
@@ -1229,11 +1230,11 @@ class Tensor:
 
     @numpy_names
     def index_select(self, dim: int, index: Tensor) -> Tensor:
-        return ops.index_select(self, one_dim(dim, self.array.ndim), index)
+        return named(ops.index_select(self, one_dim(dim, self.array.ndim), index), "IndexSelectBackward0")
 
     @numpy_names
     def index_add(self, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
-        return ops.index_add(self, one_dim(dim, self.array.ndim), index, source, alpha)
+        return named(ops.index_add(self, one_dim(dim, self.array.ndim), index, source, alpha), "IndexAddBackward0")
 
     @numpy_names
     def index_copy(self, dim: int, index: Tensor, source: Tensor) -> Tensor:
@@ -1249,10 +1250,10 @@ class Tensor:
         return ops.index_put(self, tuple(indices), values, accumulate)
 
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor:
-        return ops.masked_fill(self, mask, value)
+        return named(ops.masked_fill(self, mask, value), "MaskedFillBackward0")
 
     def masked_select(self, mask: Tensor) -> Tensor:
-        return ops.masked_select(self, mask)
+        return named(ops.masked_select(self, mask), "MaskedSelectBackward0")
 
     def nonzero(self, *, as_tuple: builtins.bool = False) -> Any:
         return ops.nonzero(self, as_tuple)
@@ -1283,21 +1284,21 @@ class Tensor:
     ger = outer
 
     def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-        return ops.scaled_sum(self, mat1.mm(mat2), beta, alpha)
+        return named(ops.scaled_sum(self, mat1.mm(mat2), beta, alpha), "AddmmBackward0")
 
     def addmv(self, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-        return ops.scaled_sum(self, mat.mv(vec), beta, alpha)
+        return named(ops.scaled_sum(self, mat.mv(vec), beta, alpha), "AddmvBackward0")
 
     def addbmm(self, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-        return ops.scaled_sum(self, batch1.bmm(batch2).sum(0), beta, alpha)
+        return named(ops.scaled_sum(self, batch1.bmm(batch2).sum(0), beta, alpha), "AddbmmBackward0")
 
     def baddbmm(self, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-        return ops.scaled_sum(self, batch1.bmm(batch2), beta, alpha)
+        return named(ops.scaled_sum(self, batch1.bmm(batch2), beta, alpha), "BaddbmmBackward0")
 
     def trace(self) -> Tensor:
         if self.array.ndim != 2:
             raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {self.array.ndim}")
-        return self.diagonal().sum()
+        return named(self.diagonal().sum(), "TraceBackward0")
 
     def inverse(self) -> Tensor:
         return linalg.inv(self)
@@ -1414,7 +1415,7 @@ class Tensor:
         return inplace.update(self, Tensor.clamp_max, max)
 
     def lerp_(self, end: Any, weight: Any) -> Tensor:
-        return inplace.update(self, ops.lerp, end, weight)
+        return inplace.update(self, Tensor.lerp, end, weight)
 
     def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
         return inplace.update(self, Tensor.addcmul, tensor1, tensor2, value=value)

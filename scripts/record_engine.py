@@ -21,7 +21,7 @@ from programs.common import collect, outcome  # noqa: E402  found through the li
 
 TOPICS = (
     "autograd", "inplace", "indexing", "dtype", "creation", "tensor", "func", "linalg", "habits", "complex",
-    "statistics",
+    "statistics", "grad_names",
 )  # fmt: skip
 
 

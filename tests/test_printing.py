@@ -31,7 +31,7 @@ class Tensor:
 
     def __init__(self, array, requires_grad=False, op=None, device=CPU):
         self.array, self.requires_grad, self.device = array, requires_grad, device
-        self.node = SimpleNamespace(op=SimpleNamespace(name=op) if op else None)
+        self.node = SimpleNamespace(op=SimpleNamespace(name=op, label=None) if op else None, label=None)
 
     @property
     def dtype(self):

@@ -8,12 +8,14 @@ import warnings
 from typing import Any, ClassVar
 
 from minigrad import creation, ops
+from minigrad.grad_names import named
 from minigrad.nn import functional as F, init
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.nn.utils.rnn import PackedSequence
 from minigrad.tensor import Tensor
 
+_CELLS = {"RNN": ["TanhBackward0"], "GRU": ["AddBackward0"], "LSTM": ["MulBackward0", "AddBackward0"]}  # as printed
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 
 
@@ -89,10 +91,16 @@ class RNNBase(Module):
             return type(input)(output, *input[1:]), self._given_back(
                 lasts, lambda s: _reordered(s, input.unsorted_indices)
             )
-        output = output.reshape(len(sizes), sizes[0], output.shape[1])  # (T, B, D H)
+        output = named(output.reshape(len(sizes), sizes[0], output.shape[1]), self._printed())  # (T, B, D H)
         if not batched:
             return output.squeeze(1), self._given_back(lasts, lambda s: s.squeeze(1))
         return output.transpose(0, 1) if self.batch_first else output, self._given_back(lasts, lambda s: s)
+
+    def _printed(self) -> str:
+        """What PyTorch's node of the output is called."""
+        if self.bidirectional:
+            return "CatBackward0"
+        return "MkldnnRnnLayerBackward0" if self.mode == "LSTM" else "StackBackward0"
 
     # ------------------------------------------------------------------ input and states
 
@@ -336,7 +344,7 @@ class RNNCellBase(Module):
             states = [state if state.ndim == 2 else state.unsqueeze(0) for state in states]
         batch, weights = x.shape[0], [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
         y = run_cells(mode, x, states, weights, (batch,), False, **options)
-        fresh = [y[i * batch : (i + 1) * batch] for i in range(1, count + 1)]
+        fresh = [named(y[i * batch : (i + 1) * batch], _CELLS[mode][i - 1]) for i in range(1, count + 1)]
         return fresh if input.ndim == 2 else [state.squeeze(0) for state in fresh]
 
     def extra_repr(self) -> str:

@@ -88,6 +88,8 @@ from minigrad.ops.elementwise import (
     mul as mul,
     neg as neg,
     remainder as remainder,
+    reversed_div as reversed_div,
+    reversed_sub as reversed_sub,
     round as round,
     scaled as scaled,
     sign as sign,

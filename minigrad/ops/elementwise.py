@@ -39,6 +39,9 @@ def sub_vjp(dy, needs):
     return dy, -dy if needs[1] else None
 
 
+reversed_sub = sub.printed_as("RsubBackward1")
+
+
 @op(promotion="common")
 def mul(a, b):
     """a b, entry by entry."""
@@ -70,6 +73,9 @@ def div(a, b):
 def div_vjp(dy, b, y, needs):
     da = dy / b
     return da if needs[0] else None, -da * y if needs[1] else None
+
+
+reversed_div = div.printed_as("MulBackward0")
 
 
 def refuse_bools(name: str, *operands: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from minigrad.arguments import must_be_tensor
 from minigrad.backend import kernels_of
+from minigrad.grad_names import named
 from minigrad.op import op
 from minigrad.ops.elementwise import (
     add,
@@ -27,6 +28,9 @@ def matmul(a, b):
     """(..., n, k) @ (..., k, m) -> (..., n, m); two axes or more, the leading ones broadcast."""
     refuse_bools("matmul", a, b)
     return kernels_of(a).matmul(a, b)
+
+
+_unfolded = reshape.printed_as("UnsafeViewBackward0")
 
 
 @matmul.vjp
@@ -54,7 +58,7 @@ def matmul_any(a: Any, b: Any) -> Tensor:
     b = reshape(b, shape=(b.array.size, 1)) if column else b
     if a.array.ndim > 2 and b.array.ndim == 2 and a.array.shape[-1] == b.array.shape[0]:
         lead = a.array.shape[:-1]
-        y = reshape(matmul(reshape(a, shape=(_count(lead), a.array.shape[-1])), b), shape=(*lead, b.array.shape[1]))
+        y = _unfolded(matmul(reshape(a, shape=(_count(lead), a.array.shape[-1])), b), shape=(*lead, b.array.shape[1]))
     else:
         y = matmul(a, b)
     if not (row or column):
@@ -64,7 +68,10 @@ def matmul_any(a: Any, b: Any) -> Tensor:
         del shape[-1]
     if row:
         del shape[-1 if column else -2]
-    return reshape(y, shape=tuple(shape))
+    name = "SqueezeBackward4" if row else "MvBackward0"
+    if len(shape) != 1:
+        name = "UnsafeViewBackward0" if shape else "DotBackward0"
+    return named(reshape(y, shape=tuple(shape)), name)
 
 
 def _count(shape: Sequence[int]) -> int:
@@ -94,7 +101,8 @@ def matmul_of_rank(name: str, a: Tensor, b: Tensor, rank_a: int, rank_b: int) ->
         )
     if name == "bmm" and a.array.shape[0] != b.array.shape[0]:
         raise RuntimeError(f"bmm: batch sizes differ: {list(a.shape)} and {list(b.shape)}")
-    return matmul_any(a, b)
+    y = matmul_any(a, b)
+    return named(y, "BmmBackward0") if name == "bmm" else y
 
 
 def scaled_sum(x: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
@@ -161,7 +169,11 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     summed = tuple(i for i, letter in enumerate(letters) if letter not in output)
     x = x.sum(summed) if summed else x
     letters = [letter for letter in letters if letter in output]
-    return permute(x, dims=tuple(letters.index(letter) for letter in output))
+    y = permute(x, dims=tuple(letters.index(letter) for letter in output))
+    contracted = set().union(*terms) > set(output)
+    if len(terms) > 1:
+        return named(y, "ViewBackward0" if contracted else "MulBackward0")
+    return named(y, "SumBackward1") if summed else y
 
 
 def _parse(equation: str, operands: Sequence[Tensor]) -> tuple[list[list[str]], list[str]]:

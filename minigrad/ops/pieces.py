@@ -5,11 +5,14 @@
 from typing import Any
 
 from minigrad.backend import kernels_of
+from minigrad.grad_names import named
 from minigrad.indices import index_of_diagonal, repeated_positions
 from minigrad.op import op
 from minigrad.ops.indexing import getitem, scatter_into
 from minigrad.ops.shape import permute, reshape
 from minigrad.tensor import Tensor, one_dim
+
+_unbound = getitem.printed_as("UnbindBackward0")
 
 
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -48,7 +51,7 @@ def split(x: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
         lengths = [min(step, size - start) for start in range(0, size, step)] or [0]
     pieces, start = [], 0
     for length in lengths:
-        pieces.append(narrow(x, dim, start, length))
+        pieces.append(named(narrow(x, dim, start, length), "SplitBackward0"))
         start += length
     return tuple(pieces)
 
@@ -65,7 +68,7 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices of a dim, one by one, without it."""
     if not x.array.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    return tuple(getitem(x, index=(slice(None),) * dim + (i,)) for i in range(x.array.shape[dim]))
+    return tuple(_unbound(x, index=(slice(None),) * dim + (i,)) for i in range(x.array.shape[dim]))
 
 
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
@@ -123,4 +126,5 @@ def repeat_interleave(x: Tensor, repeats: Any, dim: int | None = None) -> Tensor
         x, dim = reshape(x, shape=(-1,)), 0
     dim = one_dim(dim, x.array.ndim)
     order = repeated_positions(x, repeats, dim)
-    return getitem(x, index=(slice(None),) * dim + (order,))
+    y = getitem(x, index=(slice(None),) * dim + (order,))
+    return named(y, "ViewBackward0" if isinstance(repeats, int) else "IndexSelectBackward0")

@@ -11,6 +11,7 @@ from typing import Any
 from minigrad import dtype as dtypes
 from minigrad.backend import kernels_of
 from minigrad.dtype import is_complex, is_differentiable, is_floating, refuse_complex
+from minigrad.grad_names import named
 from minigrad.op import op
 from minigrad.ops.comparison import (
     eq,
@@ -246,23 +247,25 @@ def _refuse_empty(name: str, x: Any, axis: int | None) -> None:
         raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size")
 
 
-def _gathered(x: Tensor, order: Tensor, dim: int, keepdims: bool = True) -> Tensor:
-    values = along_axis(x, indices=order.array, axis=dim) if x.array.ndim else x
-    return values if keepdims or not x.array.ndim else values.squeeze(dim)
+def _gathered(name: str, x: Tensor, order: Tensor, dim: int, keepdims: bool = True) -> Tensor:
+    if not x.array.ndim:
+        return x
+    values = along_axis(x, indices=order.array, axis=dim)
+    return named(values if keepdims else values.squeeze(dim), name)
 
 
 def max_along(x: Tensor, dim: int, keepdim: bool) -> Any:
     """(values, indices) of the largest entries along a dim; the gradient goes to the entry that `indices` names."""
     order = argmax(x.detach(), axis=dim if x.array.ndim else None, keepdims=True)
     kept = keepdim or not x.array.ndim
-    return RETURN_TYPES["max"](_gathered(x, order, dim, keepdim), order if kept else order.squeeze(dim))
+    return RETURN_TYPES["max"](_gathered("MaxBackward0", x, order, dim, keepdim), order if kept else order.squeeze(dim))
 
 
 def min_along(x: Tensor, dim: int, keepdim: bool) -> Any:
     """(values, indices) of the smallest entries along a dim; the gradient goes to the entry that `indices` names."""
     order = argmin(x.detach(), axis=dim if x.array.ndim else None, keepdims=True)
     kept = keepdim or not x.array.ndim
-    return RETURN_TYPES["min"](_gathered(x, order, dim, keepdim), order if kept else order.squeeze(dim))
+    return RETURN_TYPES["min"](_gathered("MinBackward0", x, order, dim, keepdim), order if kept else order.squeeze(dim))
 
 
 @op(promotion="real")
@@ -274,7 +277,7 @@ def argsort(x, *, dim, descending):
 def sort(x: Tensor, dim: int, descending: bool) -> Any:
     """(values, indices), stable; nan counts as the largest."""
     order = argsort(x.detach(), dim=dim, descending=descending)
-    return RETURN_TYPES["sort"](_gathered(x, order, dim), order)
+    return RETURN_TYPES["sort"](_gathered("SortBackward0", x, order, dim), order)
 
 
 def topk(x: Tensor, k: int, dim: int, largest: bool) -> Any:
@@ -286,7 +289,7 @@ def topk(x: Tensor, k: int, dim: int, largest: bool) -> Any:
         raise RuntimeError(f"selected index k out of range: k is {k}, dimension {dim} has {size} entries")
     order = argsort(x.detach(), dim=dim, descending=largest)
     order = order.narrow(dim, 0, k) if x.array.ndim else order
-    return RETURN_TYPES["topk"](_gathered(x, order, dim), order.contiguous())
+    return RETURN_TYPES["topk"](_gathered("TopkBackward0", x, order, dim), order.contiguous())
 
 
 def median(x: Tensor, dim: int | None, keepdim: bool) -> Any:
@@ -295,10 +298,12 @@ def median(x: Tensor, dim: int | None, keepdim: bool) -> Any:
     if dim is None:
         flat = x.reshape(-1)
         order = argsort(flat.detach(), dim=0, descending=False)
-        return flat[order[(flat.array.size - 1) // 2]]
+        return named(flat[order[(flat.array.size - 1) // 2]], "MedianBackward0")
     dim = one_dim(dim, x.array.ndim)
     order = argsort(x.detach(), dim=dim, descending=False).narrow(dim, (x.array.shape[dim] - 1) // 2, 1)
-    return RETURN_TYPES["median"](_gathered(x, order, dim, keepdim), order if keepdim else order.squeeze(dim))
+    return RETURN_TYPES["median"](
+        _gathered("MedianBackward1", x, order, dim, keepdim), order if keepdim else order.squeeze(dim)
+    )
 
 
 @op

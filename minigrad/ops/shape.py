@@ -28,6 +28,11 @@ def reshape_vjp(dy, x_shape):
     return dy.reshape(x_shape)
 
 
+_unsqueezed = reshape.printed_as("UnsqueezeBackward0")
+_squeezed, _squeezed_one = reshape.printed_as("SqueezeBackward0"), reshape.printed_as("SqueezeBackward1")
+_repeated = reshape.printed_as("RepeatBackward0")
+
+
 def view(x: Tensor, shape: Sequence[int]) -> Tensor:
     """reshape that must not copy: RuntimeError where the strides make that impossible."""
     y = reshape(x, shape=tuple(shape))
@@ -249,13 +254,14 @@ def squeeze(x: Tensor, dim: Any = None) -> Tensor:
     """Dims of size 1 removed: all of them, or those named that have size 1."""
     ndim, shape = x.array.ndim, x.array.shape
     wanted = range(ndim) if dim is None else dims_tuple(dim if isinstance(dim, (tuple, list)) else (dim,), ndim)
-    return reshape(x, shape=tuple(n for i, n in enumerate(shape) if n != 1 or i not in wanted))
+    squeezed = _squeezed if dim is None else _squeezed_one
+    return squeezed(x, shape=tuple(n for i, n in enumerate(shape) if n != 1 or i not in wanted))
 
 
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """A dim of size 1 put in at `dim`."""
     dim = one_dim(dim, x.array.ndim + 1)
-    return reshape(x, shape=(*x.array.shape[:dim], 1, *x.array.shape[dim:]))
+    return _unsqueezed(x, shape=(*x.array.shape[:dim], 1, *x.array.shape[dim:]))
 
 
 def expand(x: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -288,7 +294,7 @@ def repeat(x: Tensor, repeats: tuple[int, ...]) -> Tensor:
     shape = (1,) * new + x.array.shape
     paired = reshape(x, shape=tuple(m for n in shape for m in (1, n)))  # each axis behind one of size 1 to stretch
     stretched = expand_to(paired, shape=tuple(m for r, n in zip(repeats, shape, strict=True) for m in (r, n)))
-    return reshape(clone(stretched), shape=tuple(r * n for r, n in zip(repeats, shape, strict=True)))
+    return _repeated(clone(stretched), shape=tuple(r * n for r, n in zip(repeats, shape, strict=True)))
 
 
 def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:

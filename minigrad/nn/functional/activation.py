@@ -9,6 +9,7 @@ from typing import Any
 
 from minigrad import inplace as writing, ops
 from minigrad.arguments import must_be_tensor
+from minigrad.grad_names import named
 from minigrad.ops.nn import needs_floating
 from minigrad.tensor import Tensor, one_dim
 
@@ -62,7 +63,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha (exp(x / alpha) - 1). Source: arXiv:1704.07483."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _apply(ops.elu, input, inplace, alpha=alpha, scale=1.0, input_scale=1 / alpha)
+    return named(_apply(ops.elu, input, inplace, alpha=alpha, scale=1.0, input_scale=1 / alpha), "CeluBackward0")
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -151,7 +152,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if input.array.shape[dim] % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.array.shape[dim]}")
     a, b = ops.split(input, max(input.array.shape[dim] // 2, 1), dim)
-    return ops.mul(a, ops.sigmoid(b))
+    return named(ops.mul(a, ops.sigmoid(b)), "GluBackward0")
 
 
 # ---------------------------------------------------------------- softmax

@@ -5,6 +5,7 @@ from typing import Any
 
 from minigrad import ops, random
 from minigrad.backend import to_device
+from minigrad.grad_names import named
 from minigrad.indices import broadcast_shape
 from minigrad.tensor import Tensor
 
@@ -29,7 +30,9 @@ def scaled_dot_product_attention(
     if attn_mask is None and dropout_p == 0 and same_lead:
         return ops.attention(query, key, value, scale=scale, causal=is_causal)
     kept = _kept_weights(query, key, dropout_p) if dropout_p else None
-    return ops.masked_attention(query, key, value, attn_mask, kept, scale=scale, causal=is_causal)
+    y = ops.masked_attention(query, key, value, attn_mask, kept, scale=scale, causal=is_causal)
+    fused = kept is None and query.array.ndim == 4
+    return named(y, "ScaledDotProductFlashAttentionForCpuBackward0" if fused else "UnsafeViewBackward0")
 
 
 def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: float, is_causal: bool) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from minigrad import creation, ops
 from minigrad.backend import to_host
+from minigrad.grad_names import named
 from minigrad.nn.functional.layers import embedding
 from minigrad.tensor import Tensor
 
@@ -37,12 +38,12 @@ def embedding_bag(
         kept = np.flatnonzero(counts)
         rows, bag = rows.index_select(0, creation.tensor(kept, device=rows.device)), bag[kept]
     if mode == "max":
-        return _largest(rows, bag, bags)
+        return named(_largest(rows, bag, bags), "EmbeddingBagBackward0")
     total = rows.new_zeros(bags, weight.shape[1]).index_add(0, creation.tensor(bag, device=rows.device), rows)
     if mode == "sum":
-        return total
+        return named(total, "EmbeddingBagBackward0")
     sizes = np.maximum(np.bincount(bag, minlength=bags), 1)[:, None]
-    return total / creation.tensor(sizes, dtype=rows.dtype, device=rows.device)
+    return named(total / creation.tensor(sizes, dtype=rows.dtype, device=rows.device), "EmbeddingBagBackward0")
 
 
 def _largest(rows: Tensor, bag: np.ndarray, bags: int) -> Tensor:

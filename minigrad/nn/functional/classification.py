@@ -5,6 +5,7 @@ from typing import Any
 from minigrad import ops
 from minigrad.arguments import must_share_dtype
 from minigrad.backend import kernels_of
+from minigrad.grad_names import named
 from minigrad.nn.functional.layers import same_device
 from minigrad.nn.functional.reduction import reduced, reduction_of
 from minigrad.tensor import Tensor, from_raw
@@ -31,13 +32,14 @@ def cross_entropy(
     rows, labels, all_count = _rows_and_labels(input, target, ignore_index)
     if weight is None:
         loss = ops.cross_entropy(rows, target=labels, ignore_index=ignore_index, label_smoothing=label_smoothing)
-        return _reduced_over(None if all_count else _counted(labels, ignore_index), loss, reduction, target)
+        share = None if all_count else _counted(labels, ignore_index)
+        return _reduced_over(share, loss, reduction, target, smoothed=bool(label_smoothing))
     log_p = ops.log_softmax(rows, dim=1)
     loss, share = _weighted_nll(log_p, weight, labels, ignore_index)
     if label_smoothing:
         everywhere = ops.where(ops.eq(labels, ignore_index), 0.0, -(log_p * weight.detach()).sum(1))
         loss = loss * (1 - label_smoothing) + everywhere * (label_smoothing / rows.array.shape[1])
-    return _reduced_over(share, loss, reduction, target)
+    return _reduced_over(share, loss, reduction, target, smoothed=bool(label_smoothing))
 
 
 def nll_loss(
@@ -74,7 +76,7 @@ def _soft_cross_entropy(
     weighted = ops.log_softmax(input, dim=dim) * target
     if weight is not None:
         weighted = weighted * weight.detach().reshape([classes if i == dim else 1 for i in range(input.array.ndim)])
-    return reduced(-weighted.sum(dim), reduction)
+    return reduced(-weighted.sum(dim), reduction, "DivBackward1" if reduction == "mean" else None)
 
 
 def _check_class_weight(input: Tensor, weight: Tensor | None) -> None:
@@ -146,13 +148,15 @@ def _counted(labels: Any, ignore_index: int) -> Tensor:
     return from_raw(labels != ignore_index)
 
 
-def _reduced_over(share: Tensor | None, loss: Tensor, reduction: str, target: Tensor) -> Tensor:
+def _reduced_over(share: Tensor | None, loss: Tensor, reduction: str, target: Tensor, smoothed: bool = False) -> Tensor:
     """The losses in the target's shape, their sum, or their sum over the sum of the shares (None: 1 each)."""
     if reduction == "none":
-        return loss if loss.array.shape == target.array.shape else loss.reshape(target.shape)
-    if reduction == "sum":
-        return loss.sum()
-    return loss.mean() if share is None else loss.sum() / share.sum()
+        loss = loss if loss.array.shape == target.array.shape else loss.reshape(target.shape)
+    elif reduction == "sum":
+        loss = loss.sum()
+    else:
+        loss = loss.mean() if share is None else loss.sum() / share.sum()
+    return named(loss, "AddBackward0" if smoothed else f"NllLoss{'' if target.array.ndim < 2 else '2D'}Backward0")
 
 
 # ---------------------------------------------------------------- two classes
@@ -178,7 +182,7 @@ def binary_cross_entropy(
     if not bool(ops.all(inside, axis=None, keepdims=False)):
         raise RuntimeError("all elements of input should be between 0 and 1: binary_cross_entropy takes probabilities")
     loss = ops.bce(input, target)
-    return reduced(loss if weight is None else loss * weight, reduction)
+    return reduced(loss if weight is None else loss * weight, reduction, "BinaryCrossEntropyBackward0")
 
 
 def binary_cross_entropy_with_logits(
@@ -196,4 +200,4 @@ def binary_cross_entropy_with_logits(
     if pos_weight is not None:
         log_s = (1 + (pos_weight - 1) * target) * log_s
     loss = (1 - target) * input - log_s
-    return reduced(loss if weight is None else loss * weight, reduction)
+    return reduced(loss if weight is None else loss * weight, reduction, "BinaryCrossEntropyWithLogitsBackward0")

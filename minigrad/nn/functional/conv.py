@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad import ops
+from minigrad.grad_names import named
 from minigrad.nn.functional.layers import same_device
 from minigrad.tensor import Tensor
 
@@ -95,7 +96,7 @@ def _conv(
         )
     place = {"padding": _two(pairs, (0, 0)), "stride": _two(stride, 1), "dilation": _two(dilation, 1)}
     y = ops.conv2d(_four(input, dims), _four(weight, dims), bias, **place, groups=groups)
-    return _restored(y, input, dims)
+    return named(_restored(y, input, dims), "ConvolutionBackward0")
 
 
 def _conv_transpose(
@@ -130,7 +131,7 @@ def _conv_transpose(
         )
     place = {"padding": _two(pairs, (0, 0)), "stride": _two(stride, 1), "dilation": _two(dilation, 1)}
     y = ops.conv_transpose2d(_four(input, dims), _four(weight, dims), bias, size=_two(size, 1), **place, groups=groups)
-    return _restored(y, input, dims)
+    return named(_restored(y, input, dims), "ConvolutionBackward0")
 
 
 def _two(values: tuple, missing: Any) -> tuple:

@@ -1,5 +1,6 @@
 """Lengths, angles and distances of vectors."""
 
+from minigrad.grad_names import named
 from minigrad.indices import broadcast_shape
 from minigrad.tensor import Tensor, one_dim
 
@@ -22,4 +23,4 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """|x1 - x2 + eps|_p over the last dim; eps keeps the gradient finite where the two are equal."""
-    return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
+    return named((x1 - x2 + eps).norm(p, -1, keepdim=keepdim), "NormBackward1")

@@ -66,6 +66,13 @@ def huber_loss(
     return _pointwise("huber_loss", huber, input, target, (None, None, "none"), weight).mean()
 
 
+_PRINTED = {
+    "mse_loss": "MseLossBackward0",
+    "smooth_l1_loss": "SmoothL1LossBackward0",
+    "huber_loss": "HuberLossBackward0",
+}
+
+
 def _pointwise(
     name: str, function: Callable, input: Tensor, target: Tensor, how: tuple, weight: Tensor | None = None
 ) -> Tensor:
@@ -76,7 +83,7 @@ def _pointwise(
     needs_floating(name, difference.array)
     loss = function(difference)
     if weight is None:
-        return reduced(loss, reduction)
+        return reduced(loss, reduction, _PRINTED.get(name))
     if weight.array.shape != input.array.shape:
         raise ValueError(
             f"Weights and input must have the same size, got {tuple(weight.shape)} and {tuple(input.shape)}."

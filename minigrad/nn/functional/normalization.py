@@ -3,6 +3,7 @@
 import math
 
 from minigrad import autograd, ops
+from minigrad.grad_names import named
 from minigrad.nn.functional.layers import same_device
 from minigrad.nn.functional.padding import pad
 from minigrad.nn.functional.pooling import avg_pool2d
@@ -25,7 +26,8 @@ def batch_norm(
             raise RuntimeError(
                 f"{'running_mean' if running_mean is None else 'running_var'} must be defined in evaluation mode"
             )
-        return _normalized_by(input, running_mean, running_var, weight, bias, eps)
+        y = _normalized_by(input, running_mean, running_var, weight, bias, eps)
+        return named(y, "NativeBatchNormBackward0")
     count = input.array.size // max(channels, 1)
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
@@ -41,7 +43,7 @@ def batch_norm(
     if x.array.dtype.itemsize == 2:  # two-byte floats are normalised in float32
         x, weight, bias = x.float(), _wide(weight), _wide(bias)
     y = ops.batch_norm(x, weight, bias, eps=eps, statistics=(mean.array, variance.array))
-    return _restored(y, input)
+    return named(_restored(y, input), "NativeBatchNormBackward0")
 
 
 def instance_norm(
@@ -99,7 +101,7 @@ def group_norm(
     if shape[0] * size == 1:  # one value in each group of one sample
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}")
     rows = ops.reshape(input, shape=(shape[0] * num_groups, size))
-    return _scaled_rows(rows, input, weight, bias, eps)
+    return named(_scaled_rows(rows, input, weight, bias, eps), "NativeGroupNormBackward0")
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from minigrad import creation, ops
 from minigrad.dtype import int64
+from minigrad.grad_names import named
 from minigrad.tensor import Tensor
 
 
@@ -34,13 +35,15 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: got a {ndim}-d input and "
             f"{pad}"
         )
+    padded = input
     for dim, (before, after) in enumerate(pairs):
         if before or after:
             size = input.array.shape[dim]
             _check(mode, input, dim, before, after)
             source = [_SOURCES[mode](i, size) for i in range(-before, size + after)]
-            input = ops.index_select(input, dim, creation.tensor(source, dtype=int64, device=input.device))
-    return input
+            padded = ops.index_select(padded, dim, creation.tensor(source, dtype=int64, device=input.device))
+    name = {"reflect": "Reflection", "replicate": "Replication"}.get(mode)
+    return padded if name is None or padded is input else named(padded, f"{name}Pad{len(pad) // 2}DBackward0")
 
 
 def _constant(input: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:

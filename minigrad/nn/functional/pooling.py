@@ -5,6 +5,7 @@ from typing import Any
 
 from minigrad import creation, ops
 from minigrad.dtype import int64
+from minigrad.grad_names import named
 from minigrad.kernels.common_conv import Grid
 from minigrad.nn.functional.averages import averages_along
 from minigrad.tensor import Tensor
@@ -73,7 +74,8 @@ def _max_pool(
     _check_windows(name, grid)
     x = _as_image(input, dims)
     if not indices:
-        return _as_line(_largest(x, grid), dims)
+        y = _as_line(_largest(x, grid), dims)
+        return y if dims == 2 else named(y, "SqueezeBackward1")
     taps = ops.window_argmax(x, grid=grid)
     y = ops.take_taps(x, taps=taps.array, grid=grid)
     return _as_line(y, dims), _as_line(ops.tap_positions(taps, grid=grid).detach(), dims)
@@ -100,7 +102,8 @@ def _avg_pool(
     if divisor is not None and divisor == 0:
         raise RuntimeError("divisor must be not zero")
     sums = ops.window_sums(_as_image(input, dims), grid=grid)
-    return _as_line(sums / (divisor if divisor is not None else _counts(grid, with_pad, sums)), dims)
+    y = _as_line(sums / (divisor if divisor is not None else _counts(grid, with_pad, sums)), dims)
+    return named(y, "AvgPool2DBackward0" if dims == 2 else "SqueezeBackward1")
 
 
 def _counts(grid: Grid, with_pad: bool, like: Tensor) -> Any:
@@ -153,10 +156,17 @@ def _adaptive_avg_pool(dims: int, input: Tensor, output_size: Any) -> Tensor:
         raise NotImplementedError(f'"{name}" not implemented for {input.dtype}: convert the tensor with .float()')
     if (grid := _even_grid(dims, input, out)) is not None:
         sums = ops.window_sums(_as_image(input, dims), grid=grid)
-        return _as_line(sums / (grid.kernel[0] * grid.kernel[1]), dims)
+        y = _as_line(sums / (grid.kernel[0] * grid.kernel[1]), dims)
+        return named(y, _printed_mean(dims, out))
     for dim, n in zip(range(-dims, 0), out, strict=True):
         input = averages_along(input, dim, n)
-    return input
+    return named(input, _printed_mean(dims, out))
+
+
+def _printed_mean(dims: int, out: tuple[int, ...]) -> str:
+    if dims == 1:
+        return "SqueezeBackward1"
+    return "MeanBackward1" if out == (1, 1) else "AdaptiveAvgPool2DBackward0"
 
 
 def _adaptive_max_pool(dims: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
@@ -169,7 +179,8 @@ def _adaptive_max_pool(dims: int, input: Tensor, output_size: Any, return_indice
     else:
         y, places = _max_of_uneven(x, out if dims == 2 else (1, *out))
         places = places if return_indices else None
-    return _as_line(y, dims) if places is None else (_as_line(y, dims), _as_line(places, dims))
+    y = named(_as_line(y, dims), "AdaptiveMaxPool2DBackward0" if dims == 2 else "SqueezeBackward1")
+    return y if places is None else (y, _as_line(places, dims))
 
 
 def _even_grid(dims: int, input: Tensor, out: tuple[int, ...]) -> Grid | None:

@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+from minigrad.grad_names import named
 from minigrad.tensor import Tensor
 
 
@@ -20,11 +21,11 @@ def reduction_of(reduction: str, size_average: Any, reduce: Any, *more: str, sta
     return reduction
 
 
-def reduced(loss: Tensor, reduction: str) -> Tensor:
-    """The losses themselves, their mean, or their sum."""
-    if reduction == "none":
-        return loss
-    return loss.mean() if reduction == "mean" else loss.sum()
+def reduced(loss: Tensor, reduction: str, name: str | None = None) -> Tensor:
+    """The losses themselves, their mean, or their sum; printed as the result of one function, if that has a `name`."""
+    if reduction != "none":
+        loss = loss.mean() if reduction == "mean" else loss.sum()
+    return loss if name is None else named(loss, name)
 
 
 def warn_of_broadcast(input: Tensor, target: Tensor, stacklevel: int) -> None:

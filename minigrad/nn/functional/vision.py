@@ -7,6 +7,7 @@ from typing import Any
 
 from minigrad import creation, ops
 from minigrad.dtype import int64
+from minigrad.grad_names import named
 from minigrad.kernels.common_conv import Grid
 from minigrad.nn.functional import averages
 from minigrad.nn.functional.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
@@ -60,11 +61,11 @@ def interpolate(
             averages.nearest_indices(*line, mode == "nearest-exact")
             for line in zip(shape[2:], out, scales, strict=True)
         ]
-        return _picked(input, places)
+        return named(_picked(input, places), f"UpsampleNearest{dims}DBackward0")
     matrix = averages.cubic_matrix if mode == "bicubic" else averages.linear_matrix
     for dim, o, scale in zip(range(-dims, 0), out, scales, strict=True):
         input = averages.along(input, dim, matrix(shape[dim], o, scale, bool(align_corners)))
-    return input
+    return named(input, f"Upsample{mode.capitalize()}{dims}DBackward0")
 
 
 def _picked(x: Tensor, places: list[list[int]]) -> Tensor:
@@ -147,7 +148,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     n = len(lead)
     split = ops.reshape(input, shape=(*lead, channels // (r * r), r, r, height, width))
     order = ops.permute(split, dims=(*range(n), n, n + 3, n + 1, n + 4, n + 2))  # C, H, r, W, r
-    return ops.reshape(order, shape=(*lead, channels // (r * r), height * r, width * r))
+    return named(ops.reshape(order, shape=(*lead, channels // (r * r), height * r, width * r)), "PixelShuffleBackward0")
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -164,7 +165,9 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     n = len(lead)
     split = ops.reshape(input, shape=(*lead, channels, height // r, r, width // r, r))
     order = ops.permute(split, dims=(*range(n), n, n + 2, n + 4, n + 1, n + 3))  # C, r, r, H, W
-    return ops.reshape(order, shape=(*lead, channels * r * r, height // r, width // r))
+    return named(
+        ops.reshape(order, shape=(*lead, channels * r * r, height // r, width // r)), "PixelUnshuffleBackward0"
+    )
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
