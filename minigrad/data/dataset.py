@@ -51,11 +51,10 @@ class Dataset(Generic[SampleT]):
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset[SampleT]):
-    """A stream of samples: subclasses write `__iter__`. Joined by `+` into a ChainDataset."""
-
-    def __iter__(self) -> Iterator[SampleT]:
-        raise NotImplementedError(f"{type(self).__name__} is an IterableDataset and must implement __iter__()")
+class IterableDataset(Dataset[SampleT], Iterable[SampleT]):
+    """A stream of samples: subclasses write `__iter__` (TypeError names it where they do not). Joined by `+` into a
+    ChainDataset.
+    """
 
     def __add__(self, other: Dataset[Any]) -> ChainDataset:  # type: ignore[override]
         return ChainDataset([self, other])

@@ -55,5 +55,9 @@ class Uniform(Distribution):
         self._check_value(value)
         return ((value - self.low) / (self.high - self.low)).clamp(min=0, max=1)
 
+    def icdf(self, value: Tensor) -> Tensor:
+        """The inverse of cdf: low + (high - low) value."""
+        return self.low + value * (self.high - self.low)
+
     def entropy(self) -> Tensor:
         return (self.high - self.low).log()
