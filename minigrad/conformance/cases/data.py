@@ -89,7 +89,8 @@ def samplers(torch):
     endless = data.RandomSampler(range(100), replacement=True, num_samples=int(1e10))
     generator = torch.Generator().manual_seed(3)
     return {
-        "in order": [list(data.SequentialSampler(range(4))), len(data.SequentialSampler("abc")), list(Backwards("abc"))],
+        "in order": [list(data.SequentialSampler(range(4))), len(data.SequentialSampler("abc"))],
+        "own": list(Backwards("abc")),
         "shuffled": [drawn(0), drawn(1, generator=generator), drawn(2, num_samples=9), drawn(3, num_samples=2)],
         "replaced": [drawn(0, replacement=True), drawn(1, replacement=True, num_samples=40)],
         "endless": [len(endless), list(itertools.islice(endless, 5))],

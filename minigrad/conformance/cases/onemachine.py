@@ -321,7 +321,7 @@ def classes_that_a_file_may_hold(torch):
 def profiler(torch):
     tools = torch.profiler
     plan = tools.schedule(wait=1, warmup=1, active=2, repeat=1, skip_first=1)
-    ready = []
+    ready: list = []
     with tools.profile(activities=[tools.ProfilerActivity.CPU], schedule=plan, on_trace_ready=ready.append) as run:
         for _ in range(6):
             torch.ones(2).exp()
@@ -329,7 +329,7 @@ def profiler(torch):
     with tempfile.TemporaryDirectory() as folder:
         with tools.profile(on_trace_ready=tools.tensorboard_trace_handler(folder, "me")) as run:
             (torch.ones(2, 2) @ torch.ones(2, 2)).sum()
-        written = [[name.split(".")[0], name.endswith(".pt.trace.json")] for name in os.listdir(folder)]
+        written: list = [[name.split(".")[0], name.endswith(".pt.trace.json")] for name in os.listdir(folder)]
         with tools.profile() as other:
             torch.ones(2).exp()
         other.export_chrome_trace(os.path.join(folder, "trace.json"))
