@@ -1039,8 +1039,9 @@ class Tensor:
     def reshape(self, *size: Any, shape: Any = None) -> Tensor:
         return ops.reshape(self, shape=full_shape(sizes(size, shape), self.array.size))
 
-    def view(self, *shape: Any, size: Any = None) -> Tensor:
+    def view(self, *shape: Any, size: Any = None, dtype: DType | None = None) -> Tensor:
         """As reshape, for sizes; with a dtype, the same bytes read as that type."""
+        shape = shape if dtype is None else (*shape, dtype)
         if not shape and size is None:
             raise TypeError("view() takes sizes or a dtype, got nothing: x.view(-1), x.view(()), x.view(torch.int32)")
         if len(shape) == 1 and isinstance(shape[0], DType):
@@ -1151,7 +1152,8 @@ class Tensor:
     def split(self, split_size: Any, dim: int = 0) -> tuple:
         return ops.split(self, split_size, one_dim(dim, self.array.ndim))
 
-    split_with_sizes = split
+    def split_with_sizes(self, split_sizes: Sequence[int], dim: int = 0) -> tuple:
+        return self.split(split_sizes, dim)
 
     @numpy_names
     def unbind(self, dim: int = 0) -> tuple:
@@ -1519,8 +1521,8 @@ class Tensor:
         self.array, self.node = view.array, view.node
         return self
 
-    def uniform_(self, a: builtins.float = 0.0, b: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
-        return self._drawn("uniform", generator, low=a, high=b)
+    def uniform_(self, from_: builtins.float = 0.0, to: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
+        return self._drawn("uniform", generator, low=from_, high=to)
 
     def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
         return self._drawn("normal", generator, mean=mean, std=std)
@@ -1603,7 +1605,7 @@ class Tensor:
     def type_as(self, other: Tensor) -> Tensor:
         return self.to(must_be_tensor("type_as", "other", other).dtype)
 
-    def cpu(self) -> Tensor:
+    def cpu(self, memory_format: Any = None) -> Tensor:
         return self.to("cpu")
 
     def cuda(self, device: Any = None, non_blocking: builtins.bool = False) -> Tensor:

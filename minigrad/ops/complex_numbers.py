@@ -114,25 +114,27 @@ def view_as_real_vjp(dy):
 # ---------------------------------------------------------------- compositions, with PyTorch's demands
 
 
-def pairs_as_complex(x: Tensor) -> Tensor:
+def pairs_as_complex(input: Tensor) -> Tensor:
     """`view_as_complex`, where dtype, shape and strides allow it."""
-    if x.array.dtype.name not in ("float32", "float64"):
-        raise RuntimeError(f"view_as_complex is only supported for float and double tensors, but got {x.dtype}")
-    if x.array.ndim == 0 or x.array.shape[-1] != 2:
-        raise RuntimeError(f"view_as_complex: Tensor must have a last dimension of size 2, got shape {list(x.shape)}")
-    if x.array.size and (x.stride(-1) != 1 or any(step % 2 for step in x.stride()[:-1])):
+    if input.array.dtype.name not in ("float32", "float64"):
+        raise RuntimeError(f"view_as_complex is only supported for float and double tensors, but got {input.dtype}")
+    if input.array.ndim == 0 or input.array.shape[-1] != 2:
+        raise RuntimeError(
+            f"view_as_complex: Tensor must have a last dimension of size 2, got shape {list(input.shape)}"
+        )
+    if input.array.size and (input.stride(-1) != 1 or any(step % 2 for step in input.stride()[:-1])):
         raise RuntimeError(
             f"view_as_complex: Tensor must have a last dimension with stride 1 and other strides divisible by 2, got "
-            f"{x.stride()}; use x.contiguous()"
+            f"{input.stride()}; use x.contiguous()"
         )
-    return view_as_complex(x)
+    return view_as_complex(input)
 
 
-def complex_as_pairs(z: Tensor) -> Tensor:
+def complex_as_pairs(input: Tensor) -> Tensor:
     """`view_as_real`, of complex tensors only."""
-    if not is_complex(z):
-        raise RuntimeError(f"view_as_real is only supported for complex tensors, got {z.dtype}")
-    return view_as_real(z)
+    if not is_complex(input):
+        raise RuntimeError(f"view_as_real is only supported for complex tensors, got {input.dtype}")
+    return view_as_real(input)
 
 
 def _two_real(name: str, a: Tensor, b: Tensor) -> None:

@@ -138,7 +138,7 @@ def _named(name, program):
 
 
 case("tensor:uniform_")(
-    _named("uniform_", _drawn_in_place(lambda x, **o: x.uniform_(-1.0, 2.0, **o), lambda x: x.uniform_(2.0, 1.0)))
+    _named("uniform_", _drawn_in_place(lambda x, **o: x.uniform_(-1.0, to=2.0, **o), lambda x: x.uniform_(2.0, 1.0)))
 )
 case("tensor:normal_", float32=1e-5)(
     _named("normal_", _drawn_in_place(lambda x, **o: x.normal_(1.0, std=0.5, **o), lambda x: x.normal_(0.0, -1.0)))

@@ -46,7 +46,7 @@ def tree(torch):
         return error_of(lambda: nn.Module().add_module(name, module))
 
     return {
-        "modules": kinds,
+        "modules": [kinds, len(list(model.modules(remove_duplicate=False)))],
         "named_modules": [(name, type(m).__name__) for name, m in model.named_modules()],
         "prefix": [name for name, _ in model.named_modules(prefix="net")],
         "with duplicates": [name for name, _ in model.named_modules(remove_duplicate=False)],

@@ -68,7 +68,7 @@ def view(torch):
         "shares memory": [x, shared.data_ptr() == x.data_ptr()],
         "a tuple": x.view((3, 4)).shape,
         "as": differentiated(torch, lambda x: x.view_as(torch.ones(4, 3)), x),
-        "bytes": torch.tensor([1.0]).view(torch.int32),
+        "bytes": [torch.tensor([1.0]).view(torch.int32), torch.tensor([1]).view(dtype=torch.float64)],
         "turned": x.transpose(0, 1).view(3, 2, 2, 1).stride(),
         "not contiguous": error_of(lambda: x.transpose(0, 1).view(-1)),
         "wrong count": error_of(lambda: x.view(5)),
