@@ -1,12 +1,12 @@
 """Where a step of a workload spends its time under minigrad: op by op, optimizer, and the engine itself.
 
-    python benchmarks/breakdown.py gpt_char mlp64 [--steps 50] [--top 12] [--cpu]
+    python benchmarks/breakdown.py gpt_char mlp64 [--steps 50] [--top 12] [--cpu-time]
 
 Every op's forward function and vjp rule is timed (with the ops that it calls), as are the sums over broadcast axes and
 the accumulation of gradients, which the walk does itself. What remains of the forward and of the
 backward pass is the engine: making nodes, walking them, the layers' Python. The timers cost about half a microsecond a
-call, which "engine" includes. On a machine that is busy with other programs, `--cpu` takes the processor time of one
-thread instead of the clock's.
+call, which "engine" includes. On a machine that is busy with other programs, `--cpu-time` takes the processor time of
+one thread instead of the clock's.
 """
 
 import argparse
@@ -104,9 +104,9 @@ def main() -> None:
     p.add_argument("--steps", type=int, default=50, help="timed steps (default: %(default)s)")
     p.add_argument("--top", type=int, default=12, help="ops to list (default: %(default)s)")
     p.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="(default: %(default)s)")
-    p.add_argument("--cpu", action="store_true", help="one thread, and its processor time instead of the clock's")
+    p.add_argument("--cpu-time", action="store_true", help="one thread, and its processor time instead of the clock's")
     args = p.parse_args()
-    now, threads = (time.thread_time, 1) if args.cpu else (time.perf_counter, args.threads)
+    now, threads = (time.thread_time, 1) if args.cpu_time else (time.perf_counter, args.threads)
     minigrad.alias()
     minigrad.set_num_threads(threads)
     print(machine.headline(machine.facts(threads), {}).splitlines()[0])

@@ -149,10 +149,14 @@ def take_turns(
     workers: Iterable[Worker],
     rounds: int,
     seconds: float,
+    cpu_time: bool = False,
     say: Callable[[str], None] = lambda text: None,
     fail: Callable[[str, EngineError], None] = lambda name, error: None,
 ) -> dict[str, list[float]]:
-    """The seconds of every step by engine: in each round each runs for about `seconds`, in an order that rotates."""
+    """The seconds of every step by engine: in each round each runs for about `seconds`, in an order that rotates.
+
+    `cpu_time`: processor time instead of the clock's.
+    """
     workers = list(workers)
     times: dict[str, list[float]] = {worker.name: [] for worker in workers}
     for turn in range(rounds):
@@ -163,7 +167,7 @@ def take_turns(
             say(f"round {turn + 1} of {rounds}: {worker.title}")
             time.sleep(0.1)  # threads of the one before spin for a while after their last work
             try:
-                times[worker.name] += worker.ask("time", seconds=seconds)["times"]
+                times[worker.name] += worker.ask("time", seconds=seconds, cpu_time=cpu_time)["times"]
             except EngineError as error:
                 fail(worker.name, error)
                 del times[worker.name]

@@ -26,8 +26,11 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--rounds", type=int, default=5, help="turns of each engine (default: %(default)s)")
     p.add_argument("--seconds", type=float, default=0.1, help="of calls in a turn (default: %(default)s)")
     p.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="of each (default: %(default)s)")
+    p.add_argument("--cpu-time", action="store_true", help="one thread, and its processor time instead of the clock's")
     p.add_argument("--list", action="store_true", help="print the names and end")
-    return p.parse_args()
+    args = p.parse_args()
+    args.threads = 1 if args.cpu_time else args.threads
+    return args
 
 
 def differs(checks: list[list[float]]) -> bool:
@@ -50,7 +53,7 @@ def measure(
             able.append(worker)
         except EngineError as error:
             print(f"{name}: {worker.title}: {error}")
-    times = take_turns(able, args.rounds, args.seconds, say)
+    times = take_turns(able, args.rounds, args.seconds, args.cpu_time, say)
     return {engine: summary(taken)["median_ms"] * 1e3 / ops for engine, taken in times.items()}, differs(checks)
 
 

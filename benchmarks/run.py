@@ -10,7 +10,8 @@ forward, backward, clipping where the workload has it, the optimizer, and readin
 first three losses must agree to 1e-4 of their size. Printed per engine: the median step and the fastest tenth, GFLOP/s
 by formula (workloads/flops.py), their share of the measured multiply-add peak, how far memory grew over the state
 before the first step (engines without a compiler), and the ratio to minigrad: that engine's time / minigrad's.
-Ctrl-C prints what is finished.
+Ctrl-C prints what is finished. On a machine that is busy with other programs `--cpu-time` still tells something: it
+lets each engine use one thread and takes its processor time.
 """
 
 import argparse
@@ -38,17 +39,19 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--rounds", type=int, default=10, help="turns of each engine (default: %(default)s)")
     p.add_argument("--seconds", type=float, default=0.5, help="of steps in a turn (default: %(default)s)")
     p.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="of each (default: %(default)s)")
+    p.add_argument("--cpu-time", action="store_true", help="one thread, and its processor time instead of the clock's")
     p.add_argument("--json", action="store_true", help="print the figures as JSON instead of tables")
     p.add_argument("--save", action="store_true", help="write them to benchmarks/results/DATE-CPU.json")
     p.add_argument("--tiny", action="store_true", help="tiny sizes: tries the programs, measures nothing of use")
     args = p.parse_args()
     if unknown := [name for name in args.workloads if name not in WORKLOADS]:
         p.error(f"unknown workload {unknown[0]!r}: choose from {', '.join(WORKLOADS)}")
-    if args.save and args.tiny:
-        p.error("--tiny measures nothing worth saving")
+    if args.save and (args.tiny or args.cpu_time):
+        p.error("--tiny and --cpu-time measure nothing worth saving")
     for name in ("rounds", "threads"):
         if getattr(args, name) < 1:
             p.error(f"--{name} must be at least 1, got {getattr(args, name)}")
+    args.threads = 1 if args.cpu_time else args.threads
     args.workloads = args.workloads or list(WORKLOADS)
     args.seconds = TINY_SECONDS if args.tiny else args.seconds
     return args
@@ -74,7 +77,7 @@ def measure(name: str, args: argparse.Namespace, versions: dict[str, str]) -> di
         def fail(engine: str, error: EngineError) -> None:
             engines[engine] = {"error": str(error)}
 
-        times = take_turns(workers, args.rounds, args.seconds, say, fail)
+        times = take_turns(workers, args.rounds, args.seconds, args.cpu_time, say, fail)
     say()
     for engine, taken in times.items():
         engines[engine].update({key: round(value, 6) for key, value in summary(taken).items()})
@@ -144,6 +147,8 @@ def main() -> int:
             if name == args.workloads[0]:
                 print(machine.headline(facts, versions))
                 print(f"multiply-add peak, measured: {facts['peak_gflops']:.0f} GFLOP/s; ratio: time / minigrad's time")
+                if args.cpu_time:
+                    print("times are processor time of one thread, not the clock's")
             print(table(name, result["workloads"][name], facts["peak_gflops"]), flush=True)
     if args.json:
         print(json.dumps(result, indent=1))

@@ -23,8 +23,11 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--rounds", type=int, default=5, help="turns of each engine (default: %(default)s)")
     p.add_argument("--seconds", type=float, default=0.3, help="of steps in a turn (default: %(default)s)")
     p.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="of each (default: %(default)s)")
+    p.add_argument("--cpu-time", action="store_true", help="one thread, and its processor time instead of the clock's")
     p.add_argument("--plot", metavar="FILE", help="write a picture there (.png, .svg, .pdf)")
-    return p.parse_args()
+    args = p.parse_args()
+    args.threads = 1 if args.cpu_time else args.threads
+    return args
 
 
 def line_through(xs: list[int], ys: list[float]) -> tuple[float, float]:
@@ -48,7 +51,7 @@ def measure(args: argparse.Namespace, engines: list[str], what: str) -> dict[str
             say = Progress(f"{what} {value}")
             for worker in workers:
                 worker.ask("prepare", workload="gpt_char", size=size, tiny=workload.tiny)
-            for name, times in take_turns(workers, args.rounds, args.seconds, say).items():
+            for name, times in take_turns(workers, args.rounds, args.seconds, args.cpu_time, say).items():
                 found[name].append(summary(times)["median_ms"])
             say()
     finally:

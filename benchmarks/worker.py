@@ -95,16 +95,18 @@ class Job:
         self.step = pieces.build(name, backward)
         return {"check": pieces.check(name) if not backward else []}
 
-    def time(self, seconds: float, least: int = 2) -> dict[str, Any]:
-        """The seconds of each of at least `least` steps, for about `seconds`, after one that wakes the threads."""
-        step, clock = self.step, time.perf_counter
+    def time(self, seconds: float, cpu_time: bool = False) -> dict[str, Any]:
+        """The seconds of each step, two or more for about `seconds`, after one that wakes the threads; by the clock, or
+        of processor time, all threads of this process together.
+        """
+        step, now = self.step, time.process_time if cpu_time else time.perf_counter
         step()
         times: list[float] = []
-        end = clock() + seconds
-        while len(times) < least or clock() < end:
-            start = clock()
+        end = time.perf_counter() + seconds
+        while len(times) < 2 or time.perf_counter() < end:
+            start = now()
             step()
-            times.append(clock() - start)
+            times.append(now() - start)
         return {"times": times}
 
 

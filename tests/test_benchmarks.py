@@ -124,7 +124,7 @@ def test_run_stops_when_interrupted_and_shows_what_is_finished():
     [
         (["moon"], "unknown workload 'moon': choose from moons, mlp64"),
         (["--rounds", "0"], "--rounds must be at least 1, got 0"),
-        (["--tiny", "--save"], "--tiny measures nothing worth saving"),
+        (["--tiny", "--save"], "--tiny and --cpu-time measure nothing worth saving"),
         (["--engines", "theano"], "invalid choice: 'theano'"),
     ],
 )
@@ -144,7 +144,8 @@ def test_a_worker_says_what_went_wrong():
     with engines.Worker("minigrad", 1) as worker:
         with pytest.raises(engines.EngineError, match="KeyError: 'no such workload'"):
             worker.ask("prepare", workload="no such workload", size={}, tiny={})
-        assert len(worker.ask("time", seconds=0)["times"]) == 2  # it is still there
+        for cpu_time in (False, True):
+            assert len(worker.ask("time", seconds=0, cpu_time=cpu_time)["times"]) == 2  # it is still there
         os.kill(worker.process.pid, signal.SIGKILL)
         with pytest.raises(engines.EngineError, match="its process ended with code -9"):
             worker.ask("time", seconds=0)
