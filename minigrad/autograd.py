@@ -20,7 +20,7 @@ import importlib
 import itertools
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from minigrad import grad_names
@@ -211,17 +211,25 @@ def _is_fresh(gradient: Any, dy: Any, node: Node, gradients: Sequence) -> bool:
     """
     if gradient is dy or getattr(gradient, "base", gradient) is not None:
         return False
-    sent = sum(gradient is g or gradient is getattr(g, "base", None) for g in gradients)
-    return sent < 2 and not any(gradient is array for array in _kept_arrays(node))
-
-
-def _kept_arrays(node: Node) -> Iterator[Any]:
+    sent = 0
+    for g in gradients:
+        if gradient is g or gradient is getattr(g, "base", None):
+            sent += 1
+    if sent > 1:
+        return False
     for value in node.kept.values():
-        yield from (a for a in (value if type(value) is tuple else (value,)) if is_array(a))
+        if gradient is value or (type(value) is tuple and any(gradient is array for array in value)):
+            return False
+    return True
 
 
 def _holds_arrays(node: Node) -> bool:
-    return bool(node.versions) or any(True for _ in _kept_arrays(node))
+    if node.versions:
+        return True
+    for value in node.kept.values():
+        if is_array(value) or (type(value) is tuple and any(is_array(item) for item in value)):
+            return True
+    return False
 
 
 def _add_to(entry: list, gradient: Any, create_graph: bool) -> None:
@@ -363,7 +371,10 @@ def _seeds(tensors: Sequence[Any], gradients: Any, create_graph: bool) -> list[t
                     f"grad can be implicitly created only for scalar outputs; this one has shape "
                     f"{tuple(tensor.array.shape)}: reduce it (.sum(), .mean()) or pass gradient="
                 )
-            gradient = tensor.detach().ones_like()
+            one = kernels_of(tensor.array).zeros(tensor.array.shape, tensor.array.dtype, tensor.array)
+            one[...] = 1
+            seeds.append((tensor.node, _as_tensor(one) if create_graph else one))
+            continue
         if tuple(gradient.shape) != tuple(tensor.array.shape):
             raise RuntimeError(
                 f"Mismatch in shape: the gradient has shape {tuple(gradient.shape)}, "

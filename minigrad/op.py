@@ -83,10 +83,15 @@ class Op:
         return self.name  # pickled by name, as functions are
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
-        arrays, parents, on_tensors, recording = [], [], False, False
         for x in inputs:
             if isinstance(x, Tensor):
-                on_tensors, node = True, x.node
+                break
+        else:
+            return self.on_arrays(inputs, params)
+        arrays, parents, recording = [], [], False
+        for x in inputs:
+            if isinstance(x, Tensor):
+                node = x.node
                 if node is not None:
                     if node.requires_grad:
                         recording = True
@@ -103,8 +108,6 @@ class Op:
             out = self.forward(*arrays, **params) if params else self.forward(*arrays)
         except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise explain(self, error, arrays, params) from error
-        if not on_tensors:
-            return self.unwrapped(out)
         recording = recording and mode.enabled and self.rule is not None
         if type(out) is tuple:
             return self.wrap_several(out, inputs, arrays, parents, params, recording)
@@ -124,6 +127,16 @@ class Op:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__, label=label)
         return twin
+
+    def on_arrays(self, arrays: Sequence, params: dict) -> Any:
+        """The call in a rule, where there is nothing to record."""
+        try:
+            if self.promote is not None:
+                arrays = self.promote(arrays)
+            out = self.forward(*arrays, **params)
+        except (ValueError, IndexError, TypeError, AttributeError) as error:
+            raise explain(self, error, list(arrays), params) from error
+        return out if type(out) is _ndarray else self.unwrapped(out)
 
     def keep(self, inputs: Sequence, arrays: list, params: dict, y: Tensor, residuals: Any) -> tuple[dict, list]:
         """What the rule asks for, by argument name, and the version of all kept memory that a write could change."""

@@ -9,6 +9,7 @@ import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: teams of threads in each would wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # where a test wants a team all the same
 
 import minigrad as mg
 from minigrad.op import REGISTRY, FusedOp, Op

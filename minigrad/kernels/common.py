@@ -189,6 +189,11 @@ def relu(x):
     return array_module(x).maximum(x, x.dtype.type(0))
 
 
+def relu_backward(gradient, y):
+    """The gradient where y > 0, or y is nan, else 0."""
+    return array_module(y).where(y <= 0, gradient.dtype.type(0), gradient)
+
+
 def minimum(a, b):
     return _module_of_either(a, b).minimum(a, b)
 

@@ -14,6 +14,7 @@ from minigrad.ops.activation import (
     mish as mish,
     prelu as prelu,
     relu as relu,
+    relu_backward as relu_backward,
     silu as silu,
     softplus as softplus,
     threshold as threshold,

@@ -39,7 +39,18 @@ def relu(x):
 
 @relu.vjp
 def relu_vjp(dy, y):
-    return where(y <= 0, 0.0, dy)
+    return relu_backward(dy, y)
+
+
+@op
+def relu_backward(gradient, output):
+    """The gradient where relu's output > 0 (or is nan), else 0: from the gradient of the output to the input's."""
+    return kernels_of(gradient).relu_backward(gradient, output)
+
+
+@relu_backward.vjp
+def relu_backward_vjp(dy, output, needs):  # linear in the gradient; a step function of the output
+    return relu_backward(dy, output) if needs[0] else None, None
 
 
 @op(promotion="real")

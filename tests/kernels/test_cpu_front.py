@@ -48,6 +48,8 @@ def test_each_kernel_is_called_and_compiled_for_one_type_only():
                         decoupled=True, step=1)  # fmt: skip
         cpu.sum_of_squares([x])
         cpu.scale([np.ones(5, np.float32)], 0.5)
+        cpu.relu_backward(x, cpu.relu(x))
+        cpu.compiled().rows.sum_of_rows(x, True)
     modules = vars(cpu.compiled())
     kernels = {
         f"{name}.{key}": value
@@ -57,7 +59,7 @@ def test_each_kernel_is_called_and_compiled_for_one_type_only():
     }
     counts = {name: len(value.signatures) for name, value in kernels.items()}
     assert counts.pop("optim._address") == 2  # one a number of axes
-    assert len(counts) == 17
+    assert len(counts) == 20
     assert set(counts.values()) == {1}, counts
 
 

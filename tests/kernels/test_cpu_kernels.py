@@ -14,6 +14,8 @@ leading = st.lists(st.integers(0, 5), min_size=0, max_size=3).map(tuple)
 widths = st.one_of(st.integers(1, 70), st.sampled_from([127, 128, 130, 257]))
 SPECIAL = [np.nan, np.inf, -np.inf]
 
+pytestmark = pytest.mark.usefixtures("both_forms")
+
 
 @pytest.fixture(autouse=True, scope="module")
 def numba_is_on():
@@ -363,3 +365,30 @@ def test_sum_of_squares():
     assert cpu.sum_of_squares(arrays) == pytest.approx(want, rel=1e-12)
     assert math.isnan(cpu.sum_of_squares([np.array([np.nan, 1.0], np.float32)]))
     assert cpu.sum_of_squares([]) == 0.0
+
+
+# ---------------------------------------------------------------- relu, sums of rows
+
+
+@few
+@given(leading, widths, seeds, layouts)
+def test_relu(lead, n, seed, layout):
+    x, dy = lay_out(normal(seed, *lead, n), layout), lay_out(normal(seed + 1, *lead, n), layout)
+    y = cpu.relu(x)
+    close(y, np.maximum(x, 0.0).astype(np.float64))
+    close(cpu.relu_backward(dy, y), np.where(y > 0, dy, 0.0).astype(np.float64))
+
+
+def test_relu_of_special_numbers():
+    x = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0], np.float32)
+    np.testing.assert_array_equal(cpu.relu(x), [np.nan, np.inf, 0.0, 0.0, 0.0])
+    dy = np.array([1.0, 2.0, np.nan, np.inf, 3.0], np.float32)
+    np.testing.assert_array_equal(cpu.relu_backward(dy, cpu.relu(x)), [1.0, 2.0, 0.0, 0.0, 0.0])
+
+
+@few
+@given(st.integers(0, 300), widths, seeds, layouts, st.booleans())
+def test_sums_of_rows(rows, n, seed, layout, keepdims):
+    x = lay_out(normal(seed, rows, n), layout)
+    want = x.astype(np.float64).sum(axis=0, keepdims=keepdims)
+    close(cpu.compiled().rows.sum_of_rows(x, keepdims), want, magnitude=4.0 * math.sqrt(rows))

@@ -72,6 +72,7 @@ def results():
         "softmax": (p, cpu.softmax_backward(dy, p, -1)),
         "log_softmax": (log_p, cpu.log_softmax_backward(dy, log_p, -1)),
         "elementwise": (cpu.gelu(x), cpu.gelu_grad(x), cpu.erf(x)),
+        "relu": (cpu.relu(x), cpu.relu_backward(dy, cpu.relu(x)), cpu.sum(x, (0,), False)),
         "add_rows": (table,),
         "adam_update": tuple(state),
         "sum_of_squares": (np.array(cpu.sum_of_squares([x, y])), scaled),
@@ -118,7 +119,7 @@ def in_a_new_process(cache_folder):
 
 def test_the_same_bits_freshly_compiled_and_loaded(tmp_path):
     compiled, loaded = in_a_new_process(tmp_path), in_a_new_process(tmp_path)
-    assert len(compiled["stats"]) == 55
+    assert len(compiled["stats"]) == 61
     for name, stats in compiled["stats"].items():  # the threaded form comes from disk even then: see compiler.py
         assert tuple(stats) == ((1, 0) if name.endswith("threaded") else (0, 1)), name
     assert all(tuple(stats) == (1, 0) for stats in loaded["stats"].values()), loaded["stats"]

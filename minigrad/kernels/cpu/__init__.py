@@ -37,6 +37,7 @@ FUSED_OPS = frozenset(
 )
 
 _FLOAT32 = np.dtype(np.float32)
+SMALLEST_SUM = 1 << 12  # numbers; below, NumPy's call is as fast
 SMALLEST_PRODUCT = 1 << 18  # multiplications; below, NumPy's call is as fast
 
 
@@ -169,6 +170,16 @@ def erf(x: Any) -> Any:
     return compiled().activations.erf(x) if _takes(x) else _common().erf(x)
 
 
+def relu(x: Any) -> Any:
+    return compiled().activations.relu(x) if _takes(x) else _common().relu(x)
+
+
+def relu_backward(gradient: Any, y: Any) -> Any:
+    if _takes(y) and gradient.dtype == _FLOAT32 and gradient.shape == y.shape:
+        return compiled().activations.relu_backward(gradient, y)
+    return _common().relu_backward(gradient, y)
+
+
 def gelu(x: Any) -> Any:
     return compiled().activations.gelu(x) if _takes(x) else _common().gelu(x)
 
@@ -187,6 +198,28 @@ def matmul(a: Any, b: Any, bias: Any = None) -> Any:
         elif a.size * b.shape[-1] >= SMALLEST_PRODUCT and a.shape[-1] == b.shape[-2] and bias is None:
             return compiled().gemm.gemm_stack(a, b)
     return _common().matmul(a, b, bias)
+
+
+def sum(x: Any, axis: Any, keepdims: bool) -> Any:
+    """The sum over axes; our own over the first axis of a float32 matrix, as for the gradient of every bias."""
+    if axis == (0,) and x.ndim == 2 and x.size >= SMALLEST_SUM and x.dtype == _FLOAT32 and compiled() is not None:
+        return compiled().rows.sum_of_rows(x, keepdims)
+    return _common().sum(x, axis, keepdims)
+
+
+def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """The array stretched to a shape, as a view."""
+    if not x.flags.c_contiguous or len(shape) < x.ndim or not x.size:
+        return _common().broadcast_to(x, shape)
+    new = len(shape) - x.ndim
+    strides = [0] * new
+    for n, size, stride in zip(x.shape, shape[new:], x.strides, strict=True):
+        if n != size and n != 1:
+            return _common().broadcast_to(x, shape)  # which says what is wrong
+        strides.append(stride if n == size else 0)
+    y = np.ndarray(shape, x.dtype, x, 0, strides)  # a tenth of what np.broadcast_to takes
+    y.flags.writeable = False
+    return y
 
 
 def add_rows(buffer: Any, ids: Any, rows: Any) -> None:

@@ -62,6 +62,24 @@ def _erf(values, results, parts):
             y[i] = intrinsics.erf(x[i])
 
 
+@threaded
+def _relu(values, results, parts):
+    for part in prange(parts):
+        first, last = share(values.size, part, parts)
+        x, y = values[first:last], results[first:last]
+        for i in range(x.size):
+            y[i] = f4(0.0) if x[i] < f4(0.0) else x[i]  # false for NaN, which stays
+
+
+@threaded
+def _relu_backward(gradients, values, results, parts):
+    for part in prange(parts):
+        first, last = share(values.size, part, parts)
+        g, y, dx = gradients[first:last], values[first:last], results[first:last]
+        for i in range(y.size):
+            dx[i] = f4(0.0) if y[i] <= f4(0.0) else g[i]
+
+
 def _elementwise(function, x: np.ndarray) -> np.ndarray:
     y = np.empty(x.shape, np.float32)
     function(threads.parts(x.size, SMALLEST_PART), plain(x).reshape(-1), y.reshape(-1))
@@ -81,3 +99,16 @@ def gelu_grad(x: np.ndarray) -> np.ndarray:
 def erf(x: np.ndarray) -> np.ndarray:
     """The error function, within 1.2 ulp."""
     return _elementwise(_erf, x)
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    """max(x, 0)."""
+    return _elementwise(_relu, x)
+
+
+def relu_backward(gradient: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The gradient where y > 0."""
+    dx = np.empty(y.shape, np.float32)
+    parts = threads.parts(y.size, SMALLEST_PART)
+    _relu_backward(parts, plain(gradient).reshape(-1), plain(y).reshape(-1), dx.reshape(-1))
+    return dx

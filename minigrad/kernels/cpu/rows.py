@@ -358,3 +358,31 @@ def rms_norm_bwd(dy, x, weight, rstd, needs):
         sums,
     )
     return dx, _total(sums, 0) if needs[1] else None
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Sums of all rows
+# --------------------------------------------------------------------------------------------------------------------
+@threaded
+def _sum_of_rows(x, sums, parts):
+    """sums[part]: the part's total, and that of the block of rows in work; zero at first."""
+    for part in prange(parts):
+        total, block = sums[part, 0], sums[part, 1]
+        first, last = share(x.shape[0], part, parts)
+        for start in range(first, last, BLOCK):
+            block[:] = f4(0.0)
+            for i in range(start, min(start + BLOCK, last)):
+                row = x[i]
+                for j in range(row.size):
+                    block[j] += row[j]
+            for j in range(total.size):
+                total[j] += block[j]
+
+
+def sum_of_rows(x: np.ndarray, keepdims: bool) -> np.ndarray:
+    """The sum over the first axis of a matrix."""
+    parts = threads.parts(x.size, SMALLEST_PART)
+    sums = np.zeros((parts, 2, x.shape[1]), np.float32)
+    _sum_of_rows(parts, plain(x), sums)
+    total = _total(sums, 0)
+    return total[None] if keepdims else total
