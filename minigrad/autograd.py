@@ -94,7 +94,7 @@ class Node:
     @property
     def next_functions(self) -> tuple:
         """The nodes of the inputs, as PyTorch gives them: (node or None, 0) each."""
-        return tuple((parent, 0) for parent in self.parents)
+        return tuple((grad_names.dressed(parent), 0) for parent in self.parents)
 
 
 def sum_to(gradient: Any, shape: tuple[int, ...]) -> Any:

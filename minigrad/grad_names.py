@@ -5,6 +5,7 @@ Books and notebooks are full of them, and a reader who compares should find the 
 and a function that is made of several ops gives the last one its own name with `named`.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +24,27 @@ def name_of(node: Any) -> str:
     op = node.op
     if op is None:
         return "torch::autograd::AccumulateGrad"
-    name = node.label or op.label or NAMES.get(op.name) or f"{_camel_case(op.name)}Backward0"
+    name = node.label or op.label or name_of_op(op)
     return name if isinstance(name, str) else name(node)
+
+
+def name_of_op(op: Any) -> Any:
+    """What the nodes of an op are called: a name, or a function of the node."""
+    return NAMES.get(op.name) or f"{_camel_case(op.name)}Backward0"
+
+
+def dressed(node: Any) -> Any:
+    """The node, as an object of a class that bears its name: programs print `type(y.grad_fn).__name__`."""
+    if node is not None:
+        kind = type(node)
+        name = name_of(node).removeprefix("torch::autograd::")
+        node.__class__ = _class_named(name, kind.__base__ if kind.__module__ == __name__ else kind)
+    return node
+
+
+@functools.cache
+def _class_named(name: str, plain: type) -> type:
+    return type(name, (plain,), {"__slots__": (), "__module__": __name__})
 
 
 def _camel_case(name: str) -> str:
@@ -78,27 +98,33 @@ NAMES: dict[str, str | Callable[[Any], str]] = {
     "batch_norm": "NativeBatchNormBackward0",
     "cast_to": "ToCopyBackward0",
     "cat_arrays": "CatBackward0",
+    "cholesky": "LinalgCholeskyExBackward0",
     "clamp": "ClampBackward1",
     "conv2d": "ConvolutionBackward0",
     "conv_transpose2d": "ConvolutionBackward0",
     "det": "LinalgDetBackward0",
     "dropout": "MulBackward0",
     "eigh": "LinalgEighBackward0",
+    "eigvalsh": "LinalgEighBackward0",
     "expand_to": "ExpandBackward0",
     "getitem": _of_getitem,
+    "imag": "SelectBackward0",
     "index_write": "CopySlices",
     "inv": "LinalgInvExBackward0",
     "last_diagonal": "DiagonalBackward0",
     "layer_norm": "NativeLayerNormBackward0",
     "linear": _of_linear,
+    "logabsdet": "LinalgSlogdetBackward0",
     "logsigmoid": "LogSigmoidBackward0",
     "matmul": lambda node: "MmBackward0" if len(node.shape) == 2 else "UnsafeViewBackward0",
     "max_pool2d": "MaxPool2DWithIndicesBackward0",
     "mean": _of_reduction("Mean"),
     "pad": "ConstantPadNdBackward0",
+    "pinv": "LinalgPinvBackward0",
     "power": _of_power,
     "prelu": "PreluKernelBackward0",
     "prod": _of_reduction("Prod"),
+    "real": "SelectBackward0",
     "reshape": "ViewBackward0",
     "rms_norm": "MulBackward0",
     "roll_by": "RollBackward0",
@@ -109,7 +135,9 @@ NAMES: dict[str, str | Callable[[Any], str]] = {
     "stack_arrays": "StackBackward0",
     "sum": _of_reduction("Sum"),
     "svd": "LinalgSvdBackward0",
+    "svdvals": "LinalgSvdBackward0",
     "swapaxes": "TransposeBackward0",
     "two_norm": "LinalgVectorNormBackward0",
     "where": "WhereBackward0",
+    "with_parts": "ComplexBackward0",
 }

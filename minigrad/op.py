@@ -30,6 +30,7 @@ from minigrad.autograd import Node, mode
 from minigrad.backend import is_array, kernels_of
 from minigrad.dtype import promote, promote_for_difference, promote_ordered, promote_to_float, real_only
 from minigrad.explain import explain
+from minigrad.grad_names import name_of_op, named
 from minigrad.tensor import Tensor, from_raw
 
 _new, _ndarray = object.__new__, np.ndarray
@@ -263,7 +264,8 @@ class FusedOp(Op):
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
         if not kernels_of(arrays[0]).supports(self.name, arrays):
-            return self.reference(*inputs, **params)
+            y = self.reference(*inputs, **params)
+            return named(y, name_of_op(self)) if isinstance(y, Tensor) else y
         return Op.__call__(self, *inputs, **params)
 
     def unwrapped(self, out: Any) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad import autograd, backend, dtype as dtypes, inplace
 from minigrad.dtype import DType
-from minigrad.grad_names import named
+from minigrad.grad_names import dressed, named
 from minigrad.numpy_names import numpy_names
 from minigrad.return_types import RETURN_TYPES
 
@@ -244,8 +244,8 @@ class Tensor:
 
     @property
     def grad_fn(self) -> Any:
-        """The node that made this tensor; None for a leaf."""
-        return None if self.is_leaf else self.node
+        """The node that made this tensor, an object of a class of PyTorch's name for it; None for a leaf."""
+        return None if self.is_leaf else dressed(self.node)
 
     @property
     def _version(self) -> builtins.int:

@@ -10,6 +10,7 @@ The functions in this file have no complex derivative; they are marked `holomorp
 from minigrad import dtype as dtypes
 from minigrad.backend import kernels_of
 from minigrad.dtype import is_complex
+from minigrad.grad_names import named
 from minigrad.op import op
 from minigrad.ops.elementwise import abs, mul, where, zeros_as
 from minigrad.ops.transcendental import cos, sin
@@ -158,4 +159,4 @@ def complex(real: Tensor, imag: Tensor) -> Tensor:
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """abs e^(i angle) = abs cos(angle) + i abs sin(angle)."""
     _two_real("polar", abs, angle)
-    return with_parts(mul(abs, cos(angle)), mul(abs, sin(angle)))
+    return named(with_parts(mul(abs, cos(angle)), mul(abs, sin(angle))), "PolarBackward0")

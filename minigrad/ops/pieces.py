@@ -96,7 +96,7 @@ def diag_embed(x: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Te
     n = x.array.shape[-1] + (offset if offset > 0 else -offset)
     planes = scatter_into(x, index=index_of_diagonal(x, offset), shape=(*x.array.shape[:-1], n, n))
     a, b = one_dim(dim1, planes.array.ndim), one_dim(dim2, planes.array.ndim)
-    return planes.movedim((-2, -1), (a, b))
+    return named(planes.movedim((-2, -1), (a, b)), "DiagEmbedBackward0")
 
 
 def diag(x: Tensor, diagonal_: int = 0) -> Tensor:

@@ -360,8 +360,10 @@ def vector_norm(x: Tensor, p: float, axis: tuple | None, keepdim: bool) -> Tenso
     """(sum |x|^p)^(1/p) over `axis`; p may be inf, -inf, 0 (count of nonzeros), 1, 2 or any other number."""
     if not is_differentiable(x.array.dtype):
         raise RuntimeError(f"norm takes floating-point tensors, got {x.dtype}; use x.float()")
-    if is_complex(x):
-        x = abs(x)
+    return named(_real_norm(abs(x) if is_complex(x) else x, p, axis, keepdim), "LinalgVectorNormBackward0")
+
+
+def _real_norm(x: Tensor, p: float, axis: tuple | None, keepdim: bool) -> Tensor:
     if p == 2:
         return two_norm(x, axis=axis, keepdims=keepdim)
     if p == math.inf:

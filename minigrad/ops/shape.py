@@ -10,6 +10,7 @@ from typing import Any
 
 from minigrad.backend import array_module, kernels_of
 from minigrad.dtype import promote
+from minigrad.grad_names import named
 from minigrad.op import op
 from minigrad.ops.elementwise import (
     clone,
@@ -313,7 +314,8 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Entries moved by `shifts` along `dims`, round the end; without dims, along the flattened tensor."""
     shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
     if dims is None:
-        return reshape(roll_by(reshape(x, shape=(-1,)), shifts=shifts, dims=(0,)), shape=x.array.shape)
+        flat = roll_by(reshape(x, shape=(-1,)), shifts=shifts, dims=(0,))
+        return named(reshape(flat, shape=x.array.shape), "RollBackward0")
     dims = dims_tuple(dims if isinstance(dims, (tuple, list)) else (dims,), x.array.ndim)
     if len(shifts) != len(dims):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
