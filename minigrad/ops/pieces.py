@@ -117,7 +117,7 @@ def unfold(x: Tensor, dim: int, size: int, step: int) -> Tensor:
     starts = kernels.arange((length - size) // step + 1, x.array) * step
     windows = starts.reshape(-1, 1) + kernels.arange(size, x.array)
     picked = getitem(x, index=(slice(None),) * dim + (windows,))  # (..., windows, size, ...)
-    return picked.movedim(dim + 1, -1)
+    return named(picked.movedim(dim + 1, -1), "UnfoldBackward0")
 
 
 def repeat_interleave(x: Tensor, repeats: Any, dim: int | None = None) -> Tensor:
