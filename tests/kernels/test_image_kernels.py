@@ -12,6 +12,7 @@ from minigrad.nn import functional as F
 
 few = settings(max_examples=25, deadline=None)
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+pytestmark = pytest.mark.usefixtures("both_forms")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -119,7 +119,7 @@ def in_a_new_process(cache_folder):
 
 def test_the_same_bits_freshly_compiled_and_loaded(tmp_path):
     compiled, loaded = in_a_new_process(tmp_path), in_a_new_process(tmp_path)
-    assert len(compiled["stats"]) == 61
+    assert len(compiled["stats"]) == 70
     for name, stats in compiled["stats"].items():  # the threaded form comes from disk even then: see compiler.py
         assert tuple(stats) == ((1, 0) if name.endswith("threaded") else (0, 1)), name
     assert all(tuple(stats) == (1, 0) for stats in loaded["stats"].values()), loaded["stats"]

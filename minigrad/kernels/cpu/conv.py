@@ -15,11 +15,15 @@ Milliseconds on one thread, forward / input gradient / weight gradient, beside c
 from typing import Any
 
 import numpy as np
+from numba import prange
 
 from minigrad.kernels.common_conv import Grid, grid_of
-from minigrad.kernels.cpu.intrinsics import f4, inline, kernel, plain
+from minigrad.kernels.cpu import threads
+from minigrad.kernels.cpu.intrinsics import f4, inline, plain
+from minigrad.kernels.cpu.threads import share, threaded
 from minigrad.kernels.cpu.tiles import LANES, matmul, transpose_block
 
+SMALLEST_PART = 1 << 18  # multiplications that repay another thread
 BLOCK_BYTES = 1 << 19  # of columns: half of a second cache
 
 
@@ -108,108 +112,123 @@ def _dot(a, b):
     return total
 
 
-@kernel
-def _forward(x, weight, bias, y, padded, columns, product, geometry, block, groups):
+@threaded
+def _forward(x, weight, bias, y, all_padded, all_columns, all_product, geometry, block, groups, parts):
     kh, kw, sh, sw, dh, dw, top, left, width, row = geometry
     ins, outs, inner = x.shape[1] // groups, y.shape[1] // groups, weight.shape[1]
-    stride = 4 * columns.shape[1]
-    for n in range(x.shape[0]):
-        _pad(x[n], padded, top, left, width)
-        for g in range(groups):
-            for start in range(0, y.shape[2], block):
-                count = min(block, y.shape[2] - start)
-                part, offset = padded[g * ins : (g + 1) * ins], start * sh * width
-                if _is_depthwise(ins, outs, sh, sw):
+    stride = 4 * all_columns.shape[2]
+    for part in prange(parts):
+        padded, columns, product = all_padded[part], all_columns[part], all_product[part]
+        for n in range(*share(x.shape[0], part, parts)):
+            _pad(x[n], padded, top, left, width)
+            for g in range(groups):
+                for start in range(0, y.shape[2], block):
+                    count = min(block, y.shape[2] - start)
+                    lines, offset = padded[g * ins : (g + 1) * ins], start * sh * width
+                    if _is_depthwise(ins, outs, sh, sw):
+                        for o in range(outs):
+                            line = product[o, : count * row]
+                            line[:] = f4(0.0)
+                            for tap in range(inner):
+                                first = offset + tap // kw * dh * width + tap % kw * dw
+                                source = lines[0, first : first + line.size]
+                                _multiply_add(weight[g * outs + o, tap], source, line)
+                    else:
+                        _lay_out(lines, offset, columns, kh, kw, sh, sw, dh, dw, width, count, row)
+                        matmul(
+                            outs, columns.shape[1], inner, weight.ctypes.data + 4 * inner * outs * g, 4 * inner, 4,
+                            columns.ctypes.data, stride, product.ctypes.data, stride, 0,
+                        )  # fmt: skip
                     for o in range(outs):
-                        line = product[o, : count * row]
-                        line[:] = f4(0.0)
-                        for tap in range(inner):
-                            first = offset + tap // kw * dh * width + tap % kw * dw
-                            source = part[0, first : first + line.size]
-                            _multiply_add(weight[g * outs + o, tap], source, line)
-                else:
-                    _lay_out(part, offset, columns, kh, kw, sh, sw, dh, dw, width, count, row)
+                        shift = bias[g * outs + o]
+                        for i in range(count):
+                            target = y[n, g * outs + o, start + i]
+                            source = product[o, i * row : i * row + target.size]
+                            for j in range(target.size):
+                                target[j] = source[j] + shift
+
+
+@threaded
+def _input_gradient(dy, weight, bias, dx, all_padded, all_columns, all_wide, geometry, block, groups, parts):
+    kh, kw, sh, sw, dh, dw, top, left, width, row = geometry
+    ins, outs, inner = dx.shape[1] // groups, dy.shape[1] // groups, weight.shape[1]
+    stride = 4 * all_columns.shape[2]
+    for part in prange(parts):
+        padded, columns, wide = all_padded[part], all_columns[part], all_wide[part]
+        for n in range(*share(dy.shape[0], part, parts)):
+            for g in range(groups):
+                padded[:] = f4(0.0)
+                for start in range(0, dy.shape[2], block):
+                    count = min(block, dy.shape[2] - start)
+                    _widen(dy[n, g * outs : (g + 1) * outs], start, count, wide, row)
+                    offset = start * sh * width
+                    if _is_depthwise(ins, outs, sh, sw):
+                        for o in range(outs):
+                            line = wide[o, : count * row]
+                            for tap in range(inner):
+                                first = offset + tap // kw * dh * width + tap % kw * dw
+                                _multiply_add(weight[g * outs + o, tap], line, padded[0, first : first + line.size])
+                        continue
                     matmul(
-                        outs, columns.shape[1], inner, weight.ctypes.data + 4 * inner * outs * g, 4 * inner, 4,
-                        columns.ctypes.data, stride, product.ctypes.data, stride, 0,
+                        inner, columns.shape[1], outs, weight.ctypes.data + 4 * inner * outs * g, 4, 4 * inner,
+                        wide.ctypes.data, stride, columns.ctypes.data, stride, 0,
                     )  # fmt: skip
-                for o in range(outs):
-                    shift = bias[g * outs + o]
-                    for i in range(count):
-                        target = y[n, g * outs + o, start + i]
-                        source = product[o, i * row : i * row + target.size]
+                    _add_up(columns, padded, offset, kh, kw, sh, sw, dh, dw, width, count, row)
+                for c in range(ins):
+                    shift = bias[g * ins + c]
+                    for i in range(dx.shape[2]):
+                        target, start = dx[n, g * ins + c, i], (i + top) * width + left
+                        source = padded[c, start : start + target.size]
                         for j in range(target.size):
                             target[j] = source[j] + shift
 
 
-@kernel
-def _input_gradient(dy, weight, bias, dx, padded, columns, wide, geometry, block, groups):
-    kh, kw, sh, sw, dh, dw, top, left, width, row = geometry
-    ins, outs, inner = dx.shape[1] // groups, dy.shape[1] // groups, weight.shape[1]
-    stride = 4 * columns.shape[1]
-    for n in range(dy.shape[0]):
-        for g in range(groups):
-            padded[:] = f4(0.0)
-            for start in range(0, dy.shape[2], block):
-                count = min(block, dy.shape[2] - start)
-                _widen(dy[n, g * outs : (g + 1) * outs], start, count, wide, row)
-                offset = start * sh * width
-                if _is_depthwise(ins, outs, sh, sw):
-                    for o in range(outs):
-                        line = wide[o, : count * row]
-                        for tap in range(inner):
-                            first = offset + tap // kw * dh * width + tap % kw * dw
-                            _multiply_add(weight[g * outs + o, tap], line, padded[0, first : first + line.size])
-                    continue
-                matmul(
-                    inner, columns.shape[1], outs, weight.ctypes.data + 4 * inner * outs * g, 4, 4 * inner,
-                    wide.ctypes.data, stride, columns.ctypes.data, stride, 0,
-                )  # fmt: skip
-                _add_up(columns, padded, offset, kh, kw, sh, sw, dh, dw, width, count, row)
-            for c in range(ins):
-                shift = bias[g * ins + c]
-                for i in range(dx.shape[2]):
-                    target, start = dx[n, g * ins + c, i], (i + top) * width + left
-                    source = padded[c, start : start + target.size]
-                    for j in range(target.size):
-                        target[j] = source[j] + shift
-
-
-@kernel
-def _weight_gradient(x, dy, total, padded, columns, wide, turned, product, geometry, block, groups):
+@threaded
+def _weight_gradient(
+    x, dy, all_total, all_padded, all_columns, all_wide, all_turned, all_product, geometry, block, groups, parts
+):
     """total (groups, C / groups kh kw, O / groups rounded up) += columns @ dy^T for every block of every image."""
     kh, kw, sh, sw, dh, dw, top, left, width, row = geometry
     ins, outs = x.shape[1] // groups, dy.shape[1] // groups
-    stride, turned_stride = 4 * columns.shape[1], 4 * turned.shape[1]
-    for n in range(x.shape[0]):
-        _pad(x[n], padded, top, left, width)
-        for g in range(groups):
-            for start in range(0, dy.shape[2], block):
-                count = min(block, dy.shape[2] - start)
-                part, offset = padded[g * ins : (g + 1) * ins], start * sh * width
-                _widen(dy[n, g * outs : (g + 1) * outs], start, count, wide, row)
-                if _is_depthwise(ins, outs, sh, sw):
-                    for o in range(outs):
-                        line = wide[o, : count * row]
-                        for tap in range(total.shape[1]):
-                            first = offset + tap // kw * dh * width + tap % kw * dw
-                            total[g, tap, o] += _dot(line, part[0, first : first + line.size])
-                    continue
-                _lay_out(part, offset, columns, kh, kw, sh, sw, dh, dw, width, count, row)
-                for o in range(0, wide.shape[0], LANES):
-                    for j in range(0, wide.shape[1], LANES):
-                        transpose_block(
-                            wide.ctypes.data + o * stride + 4 * j, stride,
-                            turned.ctypes.data + j * turned_stride + 4 * o, turned_stride,
-                        )  # fmt: skip
-                matmul(
-                    columns.shape[0], turned.shape[1], count * row, columns.ctypes.data, stride, 4,
-                    turned.ctypes.data, turned_stride, product.ctypes.data, turned_stride, 0,
-                )  # fmt: skip
-                for line in range(product.shape[0]):  # added up apart: a long sum grown term by term loses digits
-                    target, source = total[g, line], product[line]
-                    for o in range(target.size):
-                        target[o] += source[o]
+    stride, turned_stride = 4 * all_columns.shape[2], 4 * all_turned.shape[2]
+    for part in prange(parts):
+        total, padded, columns, wide, turned, product = (
+            all_total[part],
+            all_padded[part],
+            all_columns[part],
+            all_wide[part],
+            all_turned[part],
+            all_product[part],
+        )
+        for n in range(*share(x.shape[0], part, parts)):
+            _pad(x[n], padded, top, left, width)
+            for g in range(groups):
+                for start in range(0, dy.shape[2], block):
+                    count = min(block, dy.shape[2] - start)
+                    lines, offset = padded[g * ins : (g + 1) * ins], start * sh * width
+                    _widen(dy[n, g * outs : (g + 1) * outs], start, count, wide, row)
+                    if _is_depthwise(ins, outs, sh, sw):
+                        for o in range(outs):
+                            line = wide[o, : count * row]
+                            for tap in range(total.shape[1]):
+                                first = offset + tap // kw * dh * width + tap % kw * dw
+                                total[g, tap, o] += _dot(line, lines[0, first : first + line.size])
+                        continue
+                    _lay_out(lines, offset, columns, kh, kw, sh, sw, dh, dw, width, count, row)
+                    for o in range(0, wide.shape[0], LANES):
+                        for j in range(0, wide.shape[1], LANES):
+                            transpose_block(
+                                wide.ctypes.data + o * stride + 4 * j, stride,
+                                turned.ctypes.data + j * turned_stride + 4 * o, turned_stride,
+                            )  # fmt: skip
+                    matmul(
+                        columns.shape[0], turned.shape[1], count * row, columns.ctypes.data, stride, 4,
+                        turned.ctypes.data, turned_stride, product.ctypes.data, turned_stride, 0,
+                    )  # fmt: skip
+                    for line in range(product.shape[0]):  # added up apart: a long sum grown term by term loses digits
+                        target, source = total[g, line], product[line]
+                        for o in range(target.size):
+                            target[o] += source[o]
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -228,6 +247,10 @@ def _prepare(grid: Grid, inner: int) -> tuple[tuple[int, ...], int, int, int]:
     return geometry, block, _up(block * grid.width), (height + 1) * width  # the last run reaches into one row more
 
 
+def _parts(images: int, multiplications: int) -> int:
+    return max(1, min(images, threads.parts(multiplications, SMALLEST_PART)))
+
+
 def _bias(bias: Any, channels: int) -> np.ndarray:
     return np.zeros(channels, np.float32) if bias is None else plain(bias)
 
@@ -238,9 +261,11 @@ def conv2d(x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: 
     rows = plain(weight).reshape(weight.shape[0], -1)
     geometry, block, length, size = _prepare(grid, rows.shape[1])
     y = np.empty((x.shape[0], weight.shape[0], *grid.out), np.float32)
-    padded, columns = np.zeros((x.shape[1], size), np.float32), np.zeros((rows.shape[1], length), np.float32)
-    product = np.empty((rows.shape[0] // groups, length), np.float32)
-    _forward(plain(x), rows, _bias(bias, len(rows)), y, padded, columns, product, geometry, block, groups)
+    parts = _parts(x.shape[0], y.size * rows.shape[1])
+    padded = np.zeros((parts, x.shape[1], size), np.float32)
+    columns = np.zeros((parts, rows.shape[1], length), np.float32)
+    product = np.empty((parts, rows.shape[0] // groups, length), np.float32)
+    _forward(parts, plain(x), rows, _bias(bias, len(rows)), y, padded, columns, product, geometry, block, groups)
     return y
 
 
@@ -252,9 +277,11 @@ def conv2d_input(
     rows, channels = plain(weight).reshape(weight.shape[0], -1), weight.shape[1] * groups
     geometry, block, length, flat = _prepare(grid, rows.shape[1])
     dx = np.empty((dy.shape[0], channels, *size), np.float32)
-    padded, columns = np.empty((weight.shape[1], flat), np.float32), np.empty((rows.shape[1], length), np.float32)
-    wide = np.zeros((rows.shape[0] // groups, length), np.float32)
-    _input_gradient(plain(dy), rows, _bias(bias, channels), dx, padded, columns, wide, geometry, block, groups)
+    parts = _parts(dy.shape[0], dy.size * rows.shape[1])
+    padded = np.empty((parts, weight.shape[1], flat), np.float32)
+    columns = np.empty((parts, rows.shape[1], length), np.float32)
+    wide = np.zeros((parts, rows.shape[0] // groups, length), np.float32)
+    _input_gradient(parts, plain(dy), rows, _bias(bias, channels), dx, padded, columns, wide, geometry, block, groups)
     return dx
 
 
@@ -264,9 +291,15 @@ def conv2d_weight(x: Any, dy: Any, kernel: Any, stride: Any, padding: Any, dilat
     ins, outs = x.shape[1] // groups, dy.shape[1] // groups
     inner = ins * kernel[0] * kernel[1]
     geometry, block, length, size = _prepare(grid, inner)
-    padded, columns = np.zeros((x.shape[1], size), np.float32), np.zeros((inner, length), np.float32)
-    wide, turned = np.zeros((_up(outs), length), np.float32), np.empty((length, _up(outs)), np.float32)
-    total, product = np.zeros((groups, inner, _up(outs)), np.float32), np.empty((inner, _up(outs)), np.float32)
-    _weight_gradient(plain(x), plain(dy), total, padded, columns, wide, turned, product, geometry, block, groups)
-    found = total[:, :, :outs].swapaxes(1, 2)
+    parts = _parts(x.shape[0], dy.size * inner)
+    padded, columns = np.zeros((parts, x.shape[1], size), np.float32), np.zeros((parts, inner, length), np.float32)
+    wide, turned = np.zeros((parts, _up(outs), length), np.float32), np.empty((parts, length, _up(outs)), np.float32)
+    total = np.zeros((parts, groups, inner, _up(outs)), np.float32)
+    product = np.empty((parts, inner, _up(outs)), np.float32)
+    _weight_gradient(
+        parts, plain(x), plain(dy), total, padded, columns, wide, turned, product, geometry, block, groups
+    )  # fmt: skip
+    for part in total[1:]:
+        total[0] += part
+    found = total[0, :, :, :outs].swapaxes(1, 2)
     return np.ascontiguousarray(found).reshape(groups * outs, ins, *kernel)
