@@ -20,11 +20,8 @@ from minigrad.op import FusedOp, Op
 from minigrad.tensor import Tensor
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_plain = {
-    (kind, name): kind.__dict__[name]
-    for kind in (Op, FusedOp)
-    for name in ("__call__", "vjp_on_arrays", "vjp_on_tensors")
-}
+_METHODS = [(kind, name) for kind in (Op, FusedOp) for name in ("__call__", "vjp_on_arrays", "vjp_on_tensors")]
+_plain: dict[tuple[type, str], Any] = {}  # what the mode found on entering: plain methods, or those of another mode
 _lines: "weakref.WeakKeyDictionary[Node, str]" = weakref.WeakKeyDictionary()
 _depth = 0
 
@@ -76,7 +73,8 @@ def _enter() -> None:
     _depth += 1
     if _depth > 1:
         return
-    for (kind, name), method in _plain.items():
+    for kind, name in _METHODS:
+        method = _plain[kind, name] = kind.__dict__[name]
         setattr(kind, name, _checked_call(method) if name == "__call__" else _checked_vjp(method))
 
 

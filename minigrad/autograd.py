@@ -35,6 +35,7 @@ from minigrad.grad_mode import (
     no_grad as no_grad,
     set_grad_enabled as set_grad_enabled,
 )
+from minigrad.kernels.batched.array import fits
 
 _births = itertools.count()
 _accumulation_lock = threading.Lock()  # two threads may run backward into the same leaf
@@ -258,8 +259,8 @@ def _scatter_into_parent(op: Any, node: Node, parents: Sequence, dy: Any, pendin
     if entry is None:
         entry = pending[parent.birth] = [parent, kernels_of(dy).zeros(parent.shape, parent.dtype, dy), True]
         heapq.heappush(queue, -parent.birth)
-    elif not entry[2]:
-        entry[1], entry[2] = entry[1].copy(), True
+    elif not entry[2] or not fits(entry[1], dy):
+        entry[1], entry[2] = kernels_of(dy).writable(entry[1], dy), True
     op.into(entry[1], dy, **{name: node.kept[name] for name in op.into_names})
     return [None] * len(parents)
 

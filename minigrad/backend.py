@@ -25,6 +25,7 @@ class Backend:
     kernels: Any
     to_device: Callable[[np.ndarray], Any]
     to_host: Callable[[Any], np.ndarray]
+    each: Callable[[Any, Callable], Any] | None = None  # of an array around another: apply a function to that one
 
 
 _BY_TYPE: dict[type, Backend] = {}
@@ -38,6 +39,11 @@ def register(backend: Backend, *more_types: type) -> None:
     for array_type in (backend.array_type, *more_types):
         _BY_TYPE[array_type] = backend
         _KERNELS[array_type] = backend.kernels
+
+
+def register_around(backend: Backend) -> None:
+    """Make arrays known that hold another array and have its device, such as those of `vmap`."""
+    _BY_TYPE[backend.array_type], _KERNELS[backend.array_type] = backend, backend.kernels
 
 
 def unregister(device_type: str) -> None:
@@ -79,6 +85,35 @@ def array_module(x: Any) -> Any:
 def is_array(x: Any) -> bool:
     """True for a raw array (or NumPy scalar) of a known backend."""
     return type(x) in _BY_TYPE
+
+
+def is_wrapped(x: Any) -> bool:
+    """True for a raw array that holds another one, as under `vmap`."""
+    return type(x) is not np.ndarray and type(x) in _BY_TYPE and _BY_TYPE[type(x)].each is not None
+
+
+def bare(x: Any) -> Any:
+    """The array at the bottom of arrays that hold another; x itself if it holds none."""
+    while is_wrapped(x):
+        x = x.value
+    return x
+
+
+def same_memory(a: Any, b: Any) -> bool:
+    """Whether two arrays of one library may share memory."""
+    a, b = bare(a), bare(b)
+    module = array_module(a)
+    return module.may_share_memory(a, b) if hasattr(module, "may_share_memory") else True
+
+
+def holds_anywhere(condition: Any) -> bool:
+    """Whether a condition (a raw array or a Tensor) is true anywhere, in any example: for checks made on the host."""
+    return bool(bare(getattr(condition, "array", condition)).any())
+
+
+def holds_everywhere(condition: Any) -> bool:
+    """Whether a condition (a raw array or a Tensor) is true everywhere, in all examples."""
+    return bool(bare(getattr(condition, "array", condition)).all())
 
 
 def _not_raw(x: Any) -> str:
@@ -171,6 +206,7 @@ def is_cuda_available() -> bool:
 
 def device_of(x: Any) -> device:
     """The device of a raw array."""
+    x = bare(x)
     backend = backend_of(x)
     return CPU if backend.device_type == "cpu" else device(backend.device_type, _index_of(x))
 
@@ -188,4 +224,6 @@ def to_device(x: Any, name: "str | device | None") -> Any:
     """`x` as a raw array on a device; itself when it is there already."""
     target = backend_for(name)
     source = backend_of(x)
+    if source.each is not None:
+        return source.each(x, lambda inner: to_device(inner, name))
     return x if source is target else target.to_device(source.to_host(x))

@@ -182,12 +182,8 @@ def zeros_like(
     memory_format: Any = None,
 ) -> Tensor:
     must_be_tensor("zeros_like", "input", input)
-    return zeros(
-        input.array.shape,
-        dtype=dtype or input.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
+    made = zeros(input.array.shape, dtype=dtype or input.dtype, device=device or input.device)
+    return beside(input, made, requires_grad)
 
 
 def ones_like(
@@ -200,12 +196,8 @@ def ones_like(
     memory_format: Any = None,
 ) -> Tensor:
     must_be_tensor("ones_like", "input", input)
-    return ones(
-        input.array.shape,
-        dtype=dtype or input.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
+    made = ones(input.array.shape, dtype=dtype or input.dtype, device=device or input.device)
+    return beside(input, made, requires_grad)
 
 
 def empty_like(
@@ -218,12 +210,8 @@ def empty_like(
     memory_format: Any = None,
 ) -> Tensor:
     must_be_tensor("empty_like", "input", input)
-    return empty(
-        input.array.shape,
-        dtype=dtype or input.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
+    made = empty(input.array.shape, dtype=dtype or input.dtype, device=device or input.device)
+    return beside(input, made, requires_grad)
 
 
 def full_like(
@@ -237,13 +225,15 @@ def full_like(
     memory_format: Any = None,
 ) -> Tensor:
     must_be_tensor("full_like", "input", input)
-    return full(
-        input.array.shape,
-        fill_value,
-        dtype=dtype or input.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
+    made = full(input.array.shape, fill_value, dtype=dtype or input.dtype, device=device or input.device)
+    return beside(input, made, requires_grad)
+
+
+def beside(input: Tensor, made: Tensor, requires_grad: bool = False) -> Tensor:
+    """What was made after `input`: under vmap with memory of its own for each example, if `input` has that."""
+    if backend.is_wrapped(input.array):
+        made = from_raw(backend.kernels_of(input.array).writable(made.array, input.array))
+    return made.requires_grad_() if requires_grad else made
 
 
 def arange(

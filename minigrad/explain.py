@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backend import backend_of, device_of, is_array
+from minigrad.backend import device_of, is_array
 
 
 def explain(which: Any, error: Exception, arrays: list, params: dict) -> Exception:
@@ -14,7 +14,7 @@ def explain(which: Any, error: Exception, arrays: list, params: dict) -> Excepti
     name, given = which.name, _describe(which, arrays, params)
     if strangers:
         return TypeError(f"{name}: expected tensors or numbers, got {type(strangers[0]).__name__}. {given}")
-    if len({backend_of(a).device_type for a in raw}) > 1:
+    if len({device_of(a).type for a in raw}) > 1:
         places = ", ".join(str(d) for d in dict.fromkeys(device_of(a) for a in raw))
         return RuntimeError(
             f"{name}: Expected all tensors to be on the same device, but found at least two devices: {places}. "

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backend import backend_of, is_array, kernels_of, to_device, to_host
+from minigrad.backend import backend_of, is_array, is_wrapped, kernels_of, to_device, to_host
 from minigrad.dtype import of
 from minigrad.tensor import Tensor
 
@@ -88,12 +88,11 @@ def _raw_part(x: Tensor, part: Any) -> Any:
         )
     if array.dtype.kind not in "iub":
         raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {of(array.dtype)}")
-    if array.ndim == 0 and array.dtype.kind in "iu" and isinstance(part, Tensor):
+    if array.ndim == 0 and array.dtype.kind in "iu" and isinstance(part, Tensor) and not is_wrapped(array):
         return int(array)
     if array.dtype.kind == "u":
         array = array != 0  # PyTorch reads uint8 as a mask
-    source = backend_of(x.array)
-    return array if backend_of(array) is source else source.to_device(to_host(array))
+    return array if backend_of(array) is backend_of(x.array) else to_device(array, str(x.device))
 
 
 def _array_of_list(part: Any) -> np.ndarray:
@@ -146,7 +145,7 @@ def check_range(index: Any, size: int, axis: int) -> None:
     """IndexError naming the first entry of an index array outside [-size, size)."""
     if not index.size:
         return
-    low, high = int(index.min()), int(index.max())
+    low, high = kernels_of(index).bounds(index)
     if low < -size or high >= size:
         bad = low if low < -size else high
         raise IndexError(f"index {bad} is out of bounds for dimension {axis} with size {size}")

@@ -19,8 +19,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd
-from minigrad.backend import array_module, is_array
+from minigrad.backend import array_module, is_array, same_memory
 from minigrad.dtype import of
+from minigrad.kernels.batched.array import fitted
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -66,7 +67,7 @@ def mark_view(view: "Tensor", base: "Tensor", op: Any, params: dict) -> None:
     Under `no_grad` the graph does not follow the view, but it requires grad if its base does, as in PyTorch.
     """
     owner = getattr(view.array, "base", view.array)
-    if owner is None or (owner is not base.array and not _same_memory(view.array, base.array)):
+    if owner is None or (owner is not base.array and not same_memory(view.array, base.array)):
         return
     if autograd.mode.enabled:
         _link(view, base, (op, params))
@@ -109,11 +110,6 @@ def _without_graph(steps: tuple) -> bool:
     return any(DETACHED in step for step in steps)
 
 
-def _same_memory(a: Any, b: Any) -> bool:
-    module = array_module(a)
-    return module.may_share_memory(a, b) if hasattr(module, "may_share_memory") else True
-
-
 # ---------------------------------------------------------------- what may be written, and how
 
 
@@ -148,7 +144,7 @@ def write_raw(tensor: "Tensor", index: Any, value: Any, fill: bool = False) -> N
         raise RuntimeError("this tensor's memory is read-only (it wraps a read-only NumPy array): write into a clone()")
     if not (fill or has_arrays(index)) and _is_expanded(array if index is Ellipsis else array[index]):
         raise RuntimeError(_EXPANDED)
-    array[index] = value
+    array[index] = fitted(value, array)
     tensor.bump_version()
 
 
@@ -181,6 +177,7 @@ def update(tensor: "Tensor", function: Callable, *operands: Any, **params: Any) 
 
 
 def _check_fits(tensor: "Tensor", result: "Tensor", function: Any) -> None:
+    fitted(result.array, tensor.array)
     name = getattr(function, "name", getattr(function, "__name__", "the operation"))
     if tuple(result.array.shape) != tuple(tensor.array.shape):
         raise RuntimeError(
@@ -201,6 +198,8 @@ def set_item(tensor: "Tensor", index: Any, value: Any, fill: bool = False) -> No
     from minigrad.indices import as_view
 
     refuse_leaf(tensor)
+    index = tuple(fitted(part, tensor.array) for part in index)
+    fitted(getattr(value, "array", value), tensor.array)
     if is_recorded(tensor, value):
         if not _is_there_already(tensor, index, value):
             rebind(tensor, ops.index_write(tensor, value, index=index))

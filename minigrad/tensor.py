@@ -335,7 +335,7 @@ class Tensor:
             raise RuntimeError(
                 f"Boolean value of Tensor with {'more than one value' if self.array.size else 'no values'} is ambiguous"
             )
-        return builtins.bool(self.array.reshape(()).item())
+        return builtins.bool(self.array.reshape(()))
 
     def __int__(self) -> int:
         return builtins.int(self._number())
@@ -380,6 +380,8 @@ class Tensor:
         if self.requires_grad and autograd.mode.enabled:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if not isinstance(self.array, np.ndarray):
+            if backend.is_wrapped(self.array):
+                return backend.to_host(self.array)  # raises, and says why
             raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use tensor.cpu() first.")
         return self.array.view()  # an object of its own: its shape and flags may be changed
 
@@ -1682,9 +1684,8 @@ class Tensor:
         device: Any = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor:
-        return creation.zeros(
-            sizes(shape, size), dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
-        )
+        made = creation.zeros(sizes(shape, size), dtype=dtype or self.dtype, device=device or self.device)
+        return creation.beside(self, made, requires_grad)
 
     def new_ones(
         self,
@@ -1694,16 +1695,14 @@ class Tensor:
         device: Any = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor:
-        return creation.ones(
-            sizes(shape, size), dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
-        )
+        made = creation.ones(sizes(shape, size), dtype=dtype or self.dtype, device=device or self.device)
+        return creation.beside(self, made, requires_grad)
 
     def new_full(
         self, size: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
     ) -> Tensor:
-        return creation.full(
-            size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
-        )
+        made = creation.full(size, fill_value, dtype=dtype or self.dtype, device=device or self.device)
+        return creation.beside(self, made, requires_grad)
 
     def new_empty(
         self,
@@ -1713,9 +1712,8 @@ class Tensor:
         device: Any = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor:
-        return creation.empty(
-            sizes(shape, size), dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
-        )
+        made = creation.empty(sizes(shape, size), dtype=dtype or self.dtype, device=device or self.device)
+        return creation.beside(self, made, requires_grad)
 
     def new_tensor(
         self, data: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False

@@ -298,6 +298,16 @@ def any(x, axis, keepdims):
     return array_module(x).any(x, axis=axis, keepdims=keepdims)
 
 
+def bounds(x):
+    """The smallest and the largest entry as Python numbers, for checks of what an index may be."""
+    return x.min().item(), x.max().item()
+
+
+def nonzero(x):
+    """The positions of the nonzero entries: an index array an axis."""
+    return array_module(x).nonzero(x)
+
+
 def cumsum(x, axis):
     if is_half(x):
         return cumsum(x.astype("float32"), axis).astype(x.dtype)
@@ -356,6 +366,11 @@ def zeros(shape, dtype, like):
 
 def copy(x):
     return x.copy(order="C") if x.ndim else array_module(x).array(x)  # of a NumPy scalar: a 0-d array
+
+
+def writable(x, *others):
+    """A copy of x to write parts of the others into."""
+    return copy(x)
 
 
 def ascontiguous(x):

@@ -26,6 +26,13 @@ from minigrad.ops.attention import (
     masked_attention as masked_attention,
     softmax_or_zeros as softmax_or_zeros,
 )
+from minigrad.ops.batching import (
+    batch_in as batch_in,
+    batch_out as batch_out,
+    batch_share as batch_share,
+    batch_total as batch_total,
+    example_by_example as example_by_example,
+)
 from minigrad.ops.comparison import (
     bitwise_and as bitwise_and,
     bitwise_not as bitwise_not,

@@ -11,7 +11,7 @@ from typing import Any
 
 from minigrad import inplace
 from minigrad.arguments import must_be_tensor
-from minigrad.backend import array_module, backend_of, kernels_of, to_device
+from minigrad.backend import kernels_of, to_device
 from minigrad.dtype import of
 from minigrad.indices import as_view, broadcast_shape, is_mask, is_plain, must_be_value, raw_index
 from minigrad.op import op
@@ -70,7 +70,7 @@ def scatter_into_vjp(dy, index):
 @op
 def index_write(x, value, *, index):
     """A copy of x with `value` written at a raw index; the gradient of what was overwritten is 0."""
-    y = kernels_of(x).copy(x)
+    y = kernels_of(x).writable(x, value, *index)
     y[as_view(index)] = value
     return y
 
@@ -91,7 +91,7 @@ def write(x: Tensor, index: Any, value: Any, fill: bool = False) -> None:
     steps = raw_index(x, index)
     if isinstance(value, Tensor):
         picked = any(inplace.has_arrays(step) for step in steps)
-        if not (value.array.ndim and picked) and backend_of(value.array) is not backend_of(x.array):
+        if not (value.array.ndim and picked) and value.device.type != x.device.type:
             value = value.to(x.device)
         raw = value.array
         if raw.dtype != x.array.dtype:
@@ -136,14 +136,15 @@ def _positions(x: Tensor, index: Any, dim: int, name: str) -> tuple:
         raise IndexError(f"{name}(): Index is supposed to be a vector, got one of shape {list(index.shape)}")
     raw = to_device(index.array.reshape(-1), str(x.device))
     size = x.array.shape[dim] if x.array.ndim else 1
-    if raw.size and not 0 <= int(raw.min()) <= int(raw.max()) < size:
+    low, high = kernels_of(raw).bounds(raw) if raw.size else (0, -1)
+    if low < 0 or high >= size:
         error = RuntimeError if name == "index_add" else IndexError  # as PyTorch has them
         raise error(f"{name}(): index out of range in self: dimension {dim} has size {size}")
     return (slice(None),) * dim + (raw,)
 
 
 def _check_same_device(x: Tensor, source: Tensor, name: str) -> None:
-    if backend_of(x.array) is not backend_of(source.array):
+    if x.device.type != source.device.type:
         raise RuntimeError(
             f"{name}: Expected all tensors to be on the same device, but found at least two devices: "
             f"{x.device}, {source.device}"
@@ -192,7 +193,7 @@ def index_put(x: Tensor, indices: tuple, values: Any, accumulate: bool = False) 
         )
     if not accumulate:
         return index_write(x, values, index=step)
-    shape = x.array[step].shape
+    shape = getitem(x.detach(), index=step).array.shape
     values = values if isinstance(values, Tensor) else x.new_full((), values)
     _check_same_device(x, values, "index_put")
     return x + scatter_into(expand_to(values, shape=shape), index=step, shape=x.array.shape)
@@ -225,8 +226,9 @@ def masked_select(x: Tensor, mask: Tensor) -> Tensor:
 def nonzero(x: Tensor, as_tuple: bool = False) -> Any:
     """The positions of the nonzero entries: a (count, ndim) tensor, or a tuple of one index tensor a dim."""
     must_be_tensor("nonzero", "input", x)
-    found = array_module(x.array).nonzero(x.array if x.array.ndim else x.array.reshape(1))
+    kernels = kernels_of(x.array)
+    found = kernels.nonzero(x.array if x.array.ndim else x.array.reshape(1))
     if as_tuple:
         return tuple(from_raw(f) for f in found)
-    rows = array_module(x.array).stack(found, axis=1)
+    rows = kernels.stack(found, axis=1)
     return from_raw(rows[:, : x.array.ndim])

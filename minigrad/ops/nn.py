@@ -132,7 +132,7 @@ def embedding(weight, *, ids, padding_idx=None):
     """weight[ids]: (rows, width) and ids of any shape -> (*ids.shape, width). Row `padding_idx` gets no gradient."""
     rows = weight.shape[0]
     if ids.size:
-        low, high = int(kernels_of(ids).amin(ids, None, False)), int(kernels_of(ids).amax(ids, None, False))
+        low, high = kernels_of(ids).bounds(ids)
         if low < 0 or high >= rows:
             raise IndexError(
                 f"index out of range in self: id {low if low < 0 else high} in a table of {rows} rows (0 to {rows - 1})"

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from minigrad import dtype as dtypes
-from minigrad.backend import kernels_of
+from minigrad.backend import holds_anywhere, kernels_of
 from minigrad.dtype import is_complex, is_differentiable, is_floating, refuse_complex
 from minigrad.grad_names import named
 from minigrad.op import op
@@ -181,7 +181,7 @@ def cumprod_vjp(dy, x, y, axis):
     if not x.ndim:
         return dy
     quotient = flip(cumsum(flip(dy * y, dims=(axis,)), axis=axis), dims=(axis,)) / x
-    return _cumprod_vjp_with_zeros(dy, x, axis) if any(eq(x, 0), axis=None, keepdims=False) else quotient
+    return _cumprod_vjp_with_zeros(dy, x, axis) if holds_anywhere(eq(x, 0)) else quotient
 
 
 def _cumprod_vjp_with_zeros(dy: Any, x: Any, axis: int) -> Any:

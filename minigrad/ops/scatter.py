@@ -52,8 +52,9 @@ def _index_for(x: Tensor, index: Tensor, dim: int, name: str) -> Any:
             f"{list(index.shape)} against {list(x.shape)}"
         )
     size = x.array.shape[dim] if x.array.ndim else 1
-    if index.array.size and not 0 <= int(index.array.min()) <= int(index.array.max()) < size:
-        bad = int(index.array.min()) if int(index.array.min()) < 0 else int(index.array.max())
+    low, high = kernels_of(index.array).bounds(index.array) if index.array.size else (0, -1)
+    if low < 0 or high >= size:
+        bad = low if low < 0 else high
         raise RuntimeError(f"{name}(): index {bad} is out of bounds for dimension {dim} with size {size}")
     return to_device(index.array, str(x.device))
 
@@ -101,7 +102,7 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 @op
 def scatter_write(x, value, *, indices, axis):
     """A copy of x with value[i][j] written to y[indices[i][j]][j] for axis 0, and so on."""
-    y = x.copy()
+    y = kernels_of(x).writable(x, value, indices)
     kernels_of(x).put_along_axis(_window(y, indices.shape, axis), indices, value, axis)
     return y
 
@@ -117,7 +118,7 @@ def scatter_write_vjp(dy, indices, axis, needs):
 @op(promotion="common")
 def scatter_plus(x, value, *, indices, axis):
     """A copy of x with value[i][j] added to y[indices[i][j]][j] for axis 0, and so on; repeated entries add up."""
-    y = x.copy()
+    y = kernels_of(x).writable(x, value, indices)
     kernels_of(x).add_along_axis(_window(y, indices.shape, axis), indices, value, axis)
     return y
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad.backend import array_module, kernels_of
+from minigrad.backend import kernels_of, same_memory
 from minigrad.dtype import promote
 from minigrad.grad_names import named
 from minigrad.op import op
@@ -37,7 +37,7 @@ _repeated = reshape.printed_as("RepeatBackward0")
 def view(x: Tensor, shape: Sequence[int]) -> Tensor:
     """reshape that must not copy: RuntimeError where the strides make that impossible."""
     y = reshape(x, shape=tuple(shape))
-    if x.array.size and not array_module(x.array).may_share_memory(x.array, y.array):
+    if x.array.size and not same_memory(x.array, y.array):
         raise RuntimeError(
             f"view size {list(shape)} is not compatible with input tensor's size {list(x.shape)} and stride "
             f"{x.stride()} (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead."

@@ -11,6 +11,7 @@ from minigrad.nn.functional.layers import embedding
 from minigrad.tensor import Tensor
 
 
+@ops.example_by_example
 def embedding_bag(
     input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None, norm_type: float = 2.0,
     scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,

@@ -4,7 +4,7 @@ from typing import Any
 
 from minigrad import ops
 from minigrad.arguments import must_share_dtype
-from minigrad.backend import kernels_of
+from minigrad.backend import bare, holds_anywhere, holds_everywhere, kernels_of
 from minigrad.grad_names import named
 from minigrad.nn.functional.layers import same_device
 from minigrad.nn.functional.reduction import reduced, reduction_of
@@ -123,12 +123,12 @@ def check_labels(labels: Any, classes: int, ignore_index: int) -> bool:
     if not labels.size:
         return True
     kernels = kernels_of(labels)
-    low, high = int(kernels.amin(labels, None, False)), int(kernels.amax(labels, None, False))
+    low, high = kernels.bounds(labels)
     if low >= 0 and high < classes:
         return not low <= ignore_index <= high
     outside = kernels.logical_and(kernels.logical_or(labels < 0, labels >= classes), labels != ignore_index)
-    if bool(kernels.any(outside, None, False)):
-        bad = int(labels[int(kernels.argmax(outside, None, False))])
+    if holds_anywhere(outside):
+        bad = int(bare(labels).reshape(-1)[int(bare(outside).reshape(-1).argmax())])
         raise IndexError(
             f"Target {bad} is out of bounds. Labels of {classes} classes go from 0 to {classes - 1}; {ignore_index} "
             "is ignored."
@@ -139,7 +139,7 @@ def check_labels(labels: Any, classes: int, ignore_index: int) -> bool:
 def _weighted_nll(log_p: Tensor, weight: Tensor, labels: Any, ignore_index: int) -> tuple[Tensor, Tensor]:
     """The losses times their labels' class weights, and those weights (0 where ignored)."""
     ignored = ops.eq(labels, ignore_index)
-    share = from_raw(ops.where(ignored, 0.0, weight.array[ops.where(ignored, 0, labels)]))
+    share = from_raw(ops.where(ignored, 0.0, ops.getitem(weight.array, index=(ops.where(ignored, 0, labels),))))
     return ops.nll(log_p, target=labels, ignore_index=ignore_index) * share, share
 
 
@@ -179,7 +179,7 @@ def binary_cross_entropy(
         )
     must_share_dtype("binary_cross_entropy", input=input, target=target)
     inside = ops.logical_and(input.array >= 0, input.array <= 1)
-    if not bool(ops.all(inside, axis=None, keepdims=False)):
+    if not holds_everywhere(inside):
         raise RuntimeError("all elements of input should be between 0 and 1: binary_cross_entropy takes probabilities")
     loss = ops.bce(input, target)
     return reduced(loss if weight is None else loss * weight, reduction, "BinaryCrossEntropyBackward0")

@@ -11,6 +11,7 @@ from minigrad.nn.functional.reduction import reduced
 from minigrad.tensor import Tensor
 
 
+@ops.example_by_example
 def ctc_loss(
     log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
     reduction: str = "mean", zero_infinity: bool = False,

@@ -82,8 +82,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return ops.one_hot(tensor, classes=num_classes)
-    kernels = kernels_of(tensor.array)
-    low, high = int(kernels.amin(tensor.array, None, False)), int(kernels.amax(tensor.array, None, False))
+    low, high = kernels_of(tensor.array).bounds(tensor.array)
     if low < 0:
         raise RuntimeError(f"Class values must be non-negative, got {low}.")
     if num_classes != -1 and high >= num_classes:

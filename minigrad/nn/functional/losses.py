@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 
 from minigrad import ops
+from minigrad.backend import holds_anywhere
 from minigrad.nn.functional.distance import pairwise_distance
 from minigrad.nn.functional.reduction import reduced, reduction_of, warn_of_broadcast
 from minigrad.ops.nn import needs_floating
@@ -143,7 +144,7 @@ def gaussian_nll_loss(
         var = var.unsqueeze(-1)
     elif tuple(var.array.shape) not in (shape, (*shape[:-1], 1)):
         raise ValueError(f"var is of incorrect size: {tuple(var.shape)} for an input {shape}")
-    if bool((var.detach() < 0).any()):
+    if holds_anywhere(var.detach() < 0):
         raise ValueError("var has negative entry/entries")
     fixed = var.detach()
     variance = var + (fixed.clamp(min=eps) - fixed)

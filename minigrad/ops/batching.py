@@ -1,0 +1,105 @@
+"""Where tensors enter and leave a `vmap`. Inside it they are Batched arrays (kernels/batched/array.py), and ordinary.
+
+Four linear ops, two pairs of adjoints:
+
+    batch_in     a tensor whose axis counts the examples -> the examples          batch_out    and back
+    batch_share  a tensor that all examples share -> the same for each            batch_total  the sum over all examples
+
+What an op inside gets is all Batched: a tensor from outside that meets a batched one goes through `batch_share`. Its
+gradient there is one for each example. While the vmap runs, that is what is wanted: `vmap(grad(f))` asks for it, with
+the weights shared. Once it has finished, each use has added to one loss, and they are summed: `grad(vmap(f))`.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from minigrad.kernels.batched import Level, crossing, is_active, top
+from minigrad.op import op
+from minigrad.ops.indexing import getitem
+from minigrad.ops.shape import stack
+from minigrad.tensor import Tensor
+
+
+@op(view=True)
+def batch_in(x, *, level, dim):
+    """The examples of `level` that lie along `dim`, as an array with the shape of one."""
+    return crossing.enter(x, level, dim)
+
+
+@batch_in.vjp
+def batch_in_vjp(dy, level, dim):
+    return batch_out(dy, level=level, dim=dim)
+
+
+@op(view=True)
+def batch_out(x, *, level, dim):
+    """All examples of `level` side by side along `dim`; one that all share is repeated."""
+    return crossing.leave(x, level, dim)
+
+
+@batch_out.vjp
+def batch_out_vjp(dy, level, dim):
+    return batch_in(dy, level=level, dim=dim)
+
+
+@op(view=True)
+def batch_share(x, *, level):
+    """The same x for each example of `level`."""
+    return crossing.share(x, level)
+
+
+@batch_share.vjp
+def batch_share_vjp(dy, level):
+    return dy if is_active(level) else batch_total(dy, level=level)
+
+
+@op
+def batch_total(x, *, level):
+    """The sum over all examples of `level`."""
+    return crossing.total(x, level)
+
+
+@batch_total.vjp
+def batch_total_vjp(dy, level):
+    return batch_share(dy, level=level)
+
+
+# ---------------------------------------------------------------- what has no rule, and asks for numbers on the host
+
+
+def example_by_example(function: Callable) -> Callable:
+    """Decorator: under vmap the function is called once an example, outside of that vmap, and its results are stacked.
+
+    For functions that read numbers from their tensors to decide what to compute.
+    """
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        level = top(x.array for x in (*args, *kwargs.values()) if isinstance(x, Tensor))
+        if level is None:
+            return function(*args, **kwargs)
+        if not level.size:
+            raise RuntimeError(f"vmap: {function.__name__} runs once an example, and the batch has none")
+        apart = [_apart(x, level) for x in args]
+        named = {name: _apart(x, level) for name, x in kwargs.items()}
+        results = [
+            function(*[of(i) for of in apart], **{name: of(i) for name, of in named.items()}) for i in range(level.size)
+        ]
+        if isinstance(results[0], Tensor):
+            return batch_in(stack(results), level=level, dim=0)
+        return tuple(batch_in(stack(parts), level=level, dim=0) for parts in zip(*results, strict=True))
+
+    return run
+
+
+def _apart(x: Any, level: Level) -> Callable:
+    """What example i sees of an argument, as a function of i."""
+    if not isinstance(x, Tensor):
+        return lambda i: x
+    if top((x.array,)) is not level:
+        if not x.requires_grad:
+            return lambda i: x
+        x = batch_share(x, level=level)  # its gradient is one for each example
+    whole = batch_out(x, level=level, dim=0)
+    return lambda i: getitem(whole, index=(i,))
