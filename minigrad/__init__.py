@@ -125,6 +125,7 @@ from minigrad.serialization import load, save
 
 if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
     from minigrad import data, distributions, func, nn, optim, utils
+    from minigrad.func import vmap
 
 float, double, half = float32, float64, float16
 cfloat, cdouble = complex64, complex128
@@ -300,6 +301,8 @@ def __getattr__(name):
 
     from minigrad.alias import missing
 
+    if name == "vmap":
+        return importlib.import_module("minigrad.func").vmap
     if name in _MODULES:
         return importlib.import_module(f"minigrad.{name}")
     if name in _ONE_MACHINE:
@@ -308,4 +311,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_MODULES, *_ONE_MACHINE})
+    return sorted({*globals(), *_MODULES, *_ONE_MACHINE, "vmap"})

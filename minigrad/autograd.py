@@ -24,7 +24,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from minigrad import grad_names
-from minigrad.backend import is_array, kernels_of
+from minigrad.backend import is_array, is_wrapped, kernels_of
 from minigrad.dtype import is_complex
 from minigrad.grad_mode import (
     enable_grad as enable_grad,
@@ -45,6 +45,7 @@ _ELSEWHERE = {  # names that PyTorch keeps here; their modules import this one
     "Function": "function",
     "Variable": "legacy",
     "detect_anomaly": "anomaly",
+    "functional": "func.autograd_functional",
     "gradcheck": "gradcheck",
     "gradgradcheck": "gradcheck",
     "set_detect_anomaly": "anomaly",
@@ -53,7 +54,8 @@ _ELSEWHERE = {  # names that PyTorch keeps here; their modules import this one
 
 def __getattr__(name: str) -> Any:
     if name in _ELSEWHERE:
-        return getattr(importlib.import_module(f"minigrad.{_ELSEWHERE[name]}"), name)
+        module = importlib.import_module(f"minigrad.{_ELSEWHERE[name]}")
+        return module if name == "functional" else getattr(module, name)
     raise AttributeError(f"module 'minigrad.autograd' has no attribute {name!r}")
 
 
@@ -144,7 +146,7 @@ def walk(
         if node.hooks:
             dy, ours = _run_hooks(node, dy, ours, create_graph)
         if wanted is not None and node in wanted:
-            found[node] = dy
+            found[node] = dy if ours or create_graph else dy.copy()
         op = node.op
         if op is None:
             if wanted is None:
@@ -235,7 +237,7 @@ def _holds_arrays(node: Node) -> bool:
 
 def _add_to(entry: list, gradient: Any, create_graph: bool) -> None:
     """Add a gradient to a node's sum: the second arrival allocates, later ones add in place."""
-    if entry[2] and not create_graph:
+    if entry[2] and not create_graph and fits(entry[1], gradient):
         entry[1] += gradient
     else:
         entry[1], entry[2] = entry[1] + gradient, True
@@ -406,6 +408,11 @@ def backward(
     """
     tensors = _listed(tensors)
     seeds = _seeds(tensors, grad_tensors, create_graph)
+    if any(is_wrapped(getattr(gradient, "array", gradient)) for _, gradient in seeds):
+        raise RuntimeError(
+            "backward() called inside a functorch transform: .grad would be another one for each example of the vmap. "
+            "Use func.grad or func.vjp inside, or call backward() outside of it"
+        )
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         with set_grad_enabled(create_graph):
@@ -417,7 +424,7 @@ def backward(
     wanted = {tensor.node for tensor in inputs if _must_require_grad(tensor)}
     found = _gradients(seeds, wanted, retain, create_graph)
     for node, gradient in found.items():
-        accumulate(node, gradient, False, create_graph)
+        accumulate(node, gradient, True, create_graph)
 
 
 def grad(
@@ -433,16 +440,19 @@ def grad(
 ) -> tuple:
     """The derivatives of the sum of `outputs * grad_outputs` by each of `inputs`, as a tuple; no `.grad` is touched.
 
-    With `create_graph=True` the result can be differentiated again. An input that the outputs do not depend on raises
+    With `create_graph=True` the result can be differentiated again. With `is_grads_batched=True` the first dim of each
+    of `grad_outputs` counts vectors, and so does that of each result: one walk for all of them. An input that the outputs do not depend on raises
     RuntimeError, or gives None with `allow_unused=True`, or zeros with `materialize_grads=True`.
     `only_inputs` is always so, as in PyTorch; False warns.
     """
     if not only_inputs:
         warnings.warn("only_inputs=False has no effect: use backward() to fill .grad", FutureWarning, stacklevel=2)
-    if is_grads_batched:
-        raise NotImplementedError("is_grads_batched=True is not supported; loop over the rows of grad_outputs")
     outputs = _listed(outputs)
     inputs = _listed(inputs)
+    if is_grads_batched:
+        from minigrad.func.jacobians import grads_of_batch
+
+        return grads_of_batch(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False")
     wanted = {tensor.node for tensor in inputs if _must_require_grad(tensor)}
@@ -460,7 +470,7 @@ def grad(
                 "Set allow_unused=True if this is the desired behavior."
             )
         else:
-            results.append(gradient if gradient is None or create_graph else _as_tensor(gradient.copy()))
+            results.append(gradient if gradient is None or create_graph else _as_tensor(gradient))
     return tuple(results)
 
 

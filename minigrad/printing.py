@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backend import to_host
+from minigrad.backend import is_wrapped, to_host
 from minigrad.dtype import get_default_dtype
 from minigrad.grad_names import name_of
 
@@ -259,12 +259,28 @@ def _shape_and_dtype(array: np.ndarray) -> list[str]:
     return suffixes
 
 
+def _of_all_examples(array: Any) -> str:
+    """What a tensor inside `vmap` holds for all examples, level by level."""
+    from minigrad.tensor import from_raw
+
+    inner = repr(from_raw(array.value))
+    if not array.split:
+        return inner
+    depth, below = 1, array.value
+    while is_wrapped(below):
+        depth, below = depth + below.split, below.value
+    indented = "\n".join(f"    {line}" for line in inner.splitlines())
+    return f"BatchedTensor(lvl={depth}, bdim=0, value=\n{indented}\n)"
+
+
 def tensor_repr(tensor: Any) -> str:
     """Returns ``repr(tensor)``: values, device unless it is the CPU, size and dtype where they cannot be seen from the
     values, and how it stands to the graph (``requires_grad=True``, or ``grad_fn=<AddBackward0>`` for a result of add).
 
     Reads ``array``, ``device``, ``requires_grad`` and ``node`` of the tensor.
     """
+    if is_wrapped(tensor.array):
+        return _of_all_examples(tensor.array)
     array = to_host(tensor.array)
     device = str(tensor.device)
     suffixes = [] if device == "cpu" else [f"device='{device}'"]

@@ -183,7 +183,7 @@ def randint_like(
 def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None) -> Any:
     """1 with the probability that `input` holds at that place (or `p` everywhere), else 0; dtype as `input`'s."""
     draw, array = _source("bernoulli", generator), input.array
-    values = draw.bernoulli(backend.to_host(array) if p is None else float(p), array.shape, array.dtype)
+    values = draw.bernoulli(_weights(array) if p is None else float(p), array.shape, array.dtype)
     return _tensor(values, input.device, False)
 
 
@@ -194,7 +194,7 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
     samples than categories without replacement.
     """
     draw = _source("multinomial", generator)
-    return _tensor(draw.multinomial(backend.to_host(input.array), num_samples, replacement), input.device, False)
+    return _tensor(draw.multinomial(_weights(input.array), num_samples, replacement), input.device, False)
 
 
 def normal(
@@ -217,16 +217,22 @@ def normal(
         return _tensor(draw.normal(_shape("normal", (), size), mean, std, to_numpy_dtype(dtype)), device, requires_grad)
     if size is not None or dtype is not None or device is not None:
         raise TypeError("normal takes size, dtype and device from its Tensors; leave them out, or pass two numbers")
-    middle: Any = backend.to_host(mean.array) if hasattr(mean, "array") else mean
-    spread: Any = backend.to_host(std.array) if hasattr(std, "array") else std
+    middle: Any = _weights(mean.array) if hasattr(mean, "array") else mean
+    spread: Any = _weights(std.array) if hasattr(std, "array") else std
     raw, shape = like.array.dtype, np.broadcast_shapes(np.shape(middle), np.shape(spread))
     if hasattr(std, "array"):
-        if not np.all(spread >= 0):
+        if not backend.holds_everywhere(spread >= 0):
             raise RuntimeError("normal expects all elements of std >= 0; some are negative or nan")
         values = draw.normal(shape, dtype=raw) * spread + middle
     else:
         values = draw.normal(shape, std=spread, dtype=raw) + middle
-    return _tensor(np.asarray(values).astype(raw, copy=False), like.device, requires_grad)
+    values = np.asarray(values) if isinstance(values, np.generic) else values
+    return _tensor(values.astype(raw, copy=False), like.device, requires_grad)
+
+
+def _weights(array: Any) -> Any:
+    """On the host; under vmap as it is, for the draw to see what is for all examples."""
+    return array if backend.is_wrapped(array) else backend.to_host(array)
 
 
 def _tensor(values: np.ndarray, device: Any, requires_grad: bool) -> Any:

@@ -1543,7 +1543,8 @@ class Tensor:
         return random.multinomial(self, num_samples, replacement, generator=generator)
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
-        p = backend.to_host(p.array) if isinstance(p, Tensor) else p
+        if isinstance(p, Tensor):
+            p = p.array if backend.is_wrapped(p.array) else backend.to_host(p.array)
         return self._drawn("bernoulli", generator, p=p)
 
     def random_(self, from_: Any = None, to: Any = None, *, generator: Any = None) -> Tensor:
@@ -1559,7 +1560,7 @@ class Tensor:
         in_order = self.array.flags.c_contiguous
         if kind == "normal":
             parameters["contiguous"] = in_order
-        per_entry = isinstance(parameters.get("p"), np.ndarray)
+        per_entry = backend.is_array(parameters.get("p"))
         values = draw(
             shape=self.array.shape if in_order or per_entry else self.array.size, dtype=self.array.dtype, **parameters
         )

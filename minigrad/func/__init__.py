@@ -14,4 +14,9 @@ from minigrad.func.derivatives import (
     vjp as vjp,
 )
 from minigrad.func.jacobians import hessian as hessian, jacfwd as jacfwd, jacrev as jacrev
+from minigrad.func.stateless import (
+    functional_call as functional_call,
+    replace_all_batch_norm_modules_ as replace_all_batch_norm_modules_,
+    stack_module_state as stack_module_state,
+)
 from minigrad.func.vmap import vmap as vmap

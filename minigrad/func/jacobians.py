@@ -97,3 +97,31 @@ def _columns(push: Callable, inputs: list, spec: Any, k: int, randomness: str) -
 def hessian(func: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
     """x -> the second derivatives of f, of shape (*output shape, *x.shape, *x.shape): forward over reverse."""
     return jacfwd(jacrev(func, argnums), argnums)
+
+
+def grads_of_batch(outputs: list, inputs: list, grad_outputs: Any, retain_graph: bool | None, *options: Any) -> tuple:
+    """`autograd.grad` for each of a batch of `grad_outputs`, in one walk: its `is_grads_batched=True`."""
+    create_graph, allow_unused, materialize_grads = options
+    given = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
+    if len(given) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients")
+    for y, u in zip(outputs, given, strict=True):
+        if u is None:
+            raise ValueError("is_grads_batched=True takes grad_outputs whose first dim counts them, and one is None")
+        if u.array.shape[1:] != y.array.shape:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
+                f"output, but a mismatch was detected: {tuple(u.shape)} for an output of shape {tuple(y.shape)}"
+            )
+    used: list[bool] = []
+
+    def pull_back(*seeds: Tensor) -> tuple[Tensor, ...]:
+        found = autograd.grad(
+            outputs, inputs, seeds, retain_graph, create_graph, True, allow_unused, False, materialize_grads
+        )
+        used[:] = [g is not None for g in found]
+        return tuple(g for g in found if g is not None)
+
+    found = iter(vmap(pull_back)(*given))
+    return tuple(next(found) if use else None for use in used)

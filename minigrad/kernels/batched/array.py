@@ -89,8 +89,8 @@ class Batched:
         return _Flags(self)
 
     @property
-    def base(self) -> "Batched":
-        return self  # whether the memory is anybody else's is not known here
+    def base(self) -> Any:
+        return self.value.base
 
     def __len__(self) -> int:
         return self.shape[0]

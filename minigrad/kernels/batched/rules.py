@@ -274,6 +274,8 @@ def matmul(a: Any, b: Any) -> Any:
         columns = right.swapaxes(0, 1).reshape((right.shape[1], level.size * right.shape[2]))
         product = kernel("matmul")(left, columns).reshape((left.shape[0], level.size, right.shape[2]))
         return Batched(product.swapaxes(0, 1), level, True)
+    if a.shape[-1] == 1:  # outer products, as the gradient of a weight by one example is: twice as fast as @
+        return a * b
     return lined_up(kernel("matmul"), a, b)
 
 
