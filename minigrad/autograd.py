@@ -440,10 +440,10 @@ def grad(
 ) -> tuple:
     """The derivatives of the sum of `outputs * grad_outputs` by each of `inputs`, as a tuple; no `.grad` is touched.
 
-    With `create_graph=True` the result can be differentiated again. With `is_grads_batched=True` the first dim of each
-    of `grad_outputs` counts vectors, and so does that of each result: one walk for all of them. An input that the outputs do not depend on raises
-    RuntimeError, or gives None with `allow_unused=True`, or zeros with `materialize_grads=True`.
-    `only_inputs` is always so, as in PyTorch; False warns.
+    With `create_graph=True` the result can be differentiated again. An input that the outputs do not depend on raises
+    RuntimeError, or gives None with `allow_unused=True`, or zeros with `materialize_grads=True`. With
+    `is_grads_batched=True` the first dim of each of `grad_outputs` counts vectors, and so does that of each result: one
+    walk for all of them. `only_inputs` is always so, as in PyTorch; False warns.
     """
     if not only_inputs:
         warnings.warn("only_inputs=False has no effect: use backward() to fill .grad", FutureWarning, stacklevel=2)
@@ -452,7 +452,9 @@ def grad(
     if is_grads_batched:
         from minigrad.func.jacobians import grads_of_batch
 
-        return grads_of_batch(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
+        return grads_of_batch(
+            outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads
+        )
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False")
     wanted = {tensor.node for tensor in inputs if _must_require_grad(tensor)}

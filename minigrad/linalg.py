@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad import dtype as dtypes, ops
-from minigrad.backend import kernels_of
+from minigrad.backend import holds_everywhere, kernels_of
 from minigrad.kernels.common_linalg import LinAlgError as LinAlgError
 from minigrad.matrix_norms import cond as cond, matrix_norm as matrix_norm, norm as norm, vector_norm as vector_norm
 from minigrad.ops.linalg import mT
@@ -127,7 +127,8 @@ def matrix_exp(A: Tensor) -> Tensor:
     The series stops after 18 terms: 0.5^19 / 19! is far below float64's eps.
     """
     matrices("linalg.matrix_exp", A, square=True)
-    size = float(A.detach().abs().sum(-2).amax()) if A.numel() else 0.0
+    columns = A.detach().abs().sum(-2).array
+    size = kernels_of(columns).bounds(columns)[1] if A.numel() else 0.0
     squarings = 0
     while size > 0.5 and size != float("inf"):
         size, squarings = size / 2, squarings + 1
@@ -207,7 +208,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     rank = (s > rtol * s[..., :1]).sum(-1)
     none = from_raw(s.array[:0].reshape(0))
     residuals = none
-    if driver != "gelsy" and A.shape[-2] > A.shape[-1] and bool((rank == A.shape[-1]).all()):
+    if driver != "gelsy" and A.shape[-2] > A.shape[-1] and holds_everywhere(rank == A.shape[-1]):
         residuals = (ops.matmul(A, X) - columns).square().sum(-2)
     return RETURN_TYPES["linalg_lstsq"](
         X.squeeze(-1) if vector else X,

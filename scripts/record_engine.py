@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from programs.common import collect, outcome  # noqa: E402  found through the line above
 
 TOPICS = (
-    "autograd", "inplace", "indexing", "dtype", "creation", "tensor", "func", "linalg", "habits", "complex",
-    "statistics", "grad_names", "grad_fn",
+    "autograd", "inplace", "indexing", "dtype", "creation", "tensor", "func", "vmap", "transforms", "linalg", "habits",
+    "complex", "statistics", "grad_names", "grad_fn",
 )  # fmt: skip
 
 

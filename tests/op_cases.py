@@ -1,5 +1,6 @@
 """The table of every op: one list of cases, which test_ops.py, test_ops_float32.py and test_strict_backend.py run."""
 
+import op_cases_batching
 import op_cases_complex
 import op_cases_conv
 import op_cases_elementwise
@@ -27,6 +28,7 @@ CASES: list[Case] = [
     *op_cases_sequence.CASES,
     *op_cases_conv.CASES,
     *op_cases_statistics.CASES,
+    *op_cases_batching.CASES,
 ]
 
 

@@ -1,20 +1,19 @@
 """Jacobians and Hessians: all rows, or all columns, of the matrix in one `vmap` over the unit vectors.
 
-`jacrev` pulls the unit vectors of the outputs back, a row each: for functions with few outputs. `jacfwd` pushes those of
-the inputs forward, a column each: for functions with few inputs. Both give the same matrix.
+`jacrev` pulls the unit vectors of the outputs back, a row each: for functions with few outputs. `jacfwd` pushes those
+of the inputs forward, a column each: for functions with few inputs. Both give the same matrix.
 """
 
 import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from minigrad import creation, pytree
+from minigrad import autograd, creation, pytree
 from minigrad.func.derivatives import _Run, by_arguments, jvp, only_tensors, pushing, with_aux
 from minigrad.func.region import region
 from minigrad.func.vmap import vmap
 from minigrad.ops import reshape
 from minigrad.tensor import Tensor
-from minigrad import autograd
 
 
 def unit_vectors(x: Tensor) -> Tensor:
@@ -75,7 +74,10 @@ def jacfwd(
         columns = [_columns(push, inputs, spec, k, randomness) for k in range(len(inputs))]
         blocks = []
         for i, y in enumerate(leaves):
-            block = [reshape(column[i], shape=(*y.array.shape, *x.array.shape)) for column, x in zip(columns, inputs, strict=True)]
+            block = [
+                reshape(column[i], shape=(*y.array.shape, *x.array.shape))
+                for column, x in zip(columns, inputs, strict=True)
+            ]
             tree = pytree.unflatten(spec, block)
             blocks.append(tree[0] if isinstance(argnums, int) else tree)
         found = pytree.unflatten(pytree.flatten(outputs)[1], blocks)

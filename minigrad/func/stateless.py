@@ -21,9 +21,9 @@ def functional_call(
 ) -> Any:
     """`module(*args, **kwargs)` with the tensors of a dict (or several) in place of its parameters and buffers.
 
-    Names that are not given keep their own tensors; what the module writes to a buffer it writes to the given one. `args`
-    that is no tuple counts as the one argument. With `tie_weights`, a tensor given for one of several names that share
-    a parameter stands for all of them. With `strict` every name must be given, and no other.
+    Names that are not given keep their own tensors; what the module writes to a buffer it writes to the given one.
+    `args` that is no tuple counts as the one argument. With `tie_weights`, a tensor given for one of several names that
+    share a parameter stands for all of them. With `strict` every name must be given, and no other.
 
     ValueError for dicts that share a name, and for several tensors of tied names; RuntimeError where strict finds names
     missing or unknown.

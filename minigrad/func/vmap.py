@@ -113,9 +113,7 @@ def _examples(func: Callable, in_dims: Any, args: tuple) -> tuple[list, list, An
             f"got: {type(in_dims)}."
         )
     if not args:
-        raise ValueError(
-            f"vmap({_name(func)})(<inputs>): got no inputs. The tensors to map over are given by position"
-        )
+        raise ValueError(f"vmap({_name(func)})(<inputs>): got no inputs. The tensors to map over are given by position")
     leaves, spec = pytree.flatten(args)
     dims = pytree.spread(in_dims, spec)
     if dims is None:

@@ -9,24 +9,28 @@ from typing import Any
 
 from minigrad.backend import kernels_of
 from minigrad.kernels.batched import conv, crossing as crossing, index, rules
-from minigrad.kernels.batched.array import Batched, Level, inside, is_active, is_split, refuse_host, top
+from minigrad.kernels.batched.array import Batched, Level, inside, is_active, refuse_host, top
 from minigrad.kernels.batched.rules import along, dynamic, elementwise, folded, into_axis, joined, leading, position
 
 __all__ = ["RULES", "Batched", "Level", "is_active", "refuse_host", "supports"]
 
-_ELEMENTWISE = """
+_BROADCASTING = """
     exp expm1 log log1p log2 log10 sqrt sin cos tan asin acos atan atan2 sinh cosh tanh erf sigmoid softplus gelu
     gelu_grad relu abs sign floor ceil trunc round floor_divide remainder fmod maximum minimum where
     isfinite isinf isnan isclose logical_and logical_or logical_xor logical_not copy ascontiguous
+    solve
 """
 
+_OF_MATRICES = "inv det slogdet cholesky qr eigh eigvalsh svd svdvals"
+
 RULES: dict[str, Callable] = {
-    **{name: elementwise(name) for name in _ELEMENTWISE.split()},
+    **{name: elementwise(name) for name in _BROADCASTING.split()},
     **{name: rules.reduction(name) for name in ("sum", "prod", "amax", "amin", "all", "any")},
     **{name: position(name) for name in ("argmax", "argmin")},
     **{name: along(name) for name in ("cumsum", "cumprod", "argsort", "softmax", "log_softmax")},
     **{name: along(name, arrays=2) for name in ("softmax_backward", "log_softmax_backward")},
     **{name: leading(name) for name in ("diagonal", "tril", "triu", "one_hot")},
+    **{name: leading(name) for name in _OF_MATRICES.split()},
     **{name: leading(name) for name in ("window_argmax", "window_sums", "spread_windows", "tap_positions")},
     **{name: leading(name) for name in ("max_pool2d_fwd",)},
     **{name: leading(name, arrays=2) for name in ("take_taps", "put_taps", "max_pool2d_bwd")},
@@ -72,7 +76,7 @@ def supports(op_name: str, arrays: list) -> bool:
 
 def __getattr__(name: str) -> Any:
     """The rule of a kernel, from the table or else the loop; kept here once found, so this is off the hot path."""
-    if name.startswith("__"):
+    if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     rule = globals()[name] = RULES.get(name) or rules.loop(name)
     return rule

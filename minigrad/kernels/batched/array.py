@@ -43,6 +43,28 @@ def is_active(level: Level) -> bool:
     return level.active
 
 
+def _with(function: Callable) -> Callable:
+    """The method of an operator."""
+    return lambda self, other: lined_up(function, self, other)
+
+
+def _after(function: Callable) -> Callable:
+    """The method of an operator whose left side is something else."""
+    return lambda self, other: lined_up(function, other, self)
+
+
+def _in_place(in_place: Callable, anew: Callable) -> Callable:
+    """The method of `x += y`: in x's memory where that has room for the result, else as a new array."""
+
+    def update(self: Any, other: Any) -> Any:
+        if not fits(self, other):
+            return lined_up(anew, self, other)
+        in_place(self.value, facing(fitted(other, self), self.level, self.ndim))
+        return self
+
+    return update
+
+
 class Batched:
     """An array with a hidden batch axis; see the head of this file."""
 
@@ -90,7 +112,7 @@ class Batched:
 
     @property
     def base(self) -> Any:
-        return self.value.base
+        return self.value.base if self.split else self.value  # a shared array is another tensor's
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -219,94 +241,25 @@ class Batched:
     def __rmatmul__(self, other: Any) -> "Batched":
         return kernels_of(self).matmul(other, self)
 
-    def __add__(self, other: Any) -> "Batched":
-        return lined_up(operator.add, self, other)
-
-    def __radd__(self, other: Any) -> "Batched":
-        return lined_up(operator.add, other, self)
-
-    def __sub__(self, other: Any) -> "Batched":
-        return lined_up(operator.sub, self, other)
-
-    def __rsub__(self, other: Any) -> "Batched":
-        return lined_up(operator.sub, other, self)
-
-    def __mul__(self, other: Any) -> "Batched":
-        return lined_up(operator.mul, self, other)
-
-    def __rmul__(self, other: Any) -> "Batched":
-        return lined_up(operator.mul, other, self)
-
-    def __truediv__(self, other: Any) -> "Batched":
-        return lined_up(operator.truediv, self, other)
-
-    def __rtruediv__(self, other: Any) -> "Batched":
-        return lined_up(operator.truediv, other, self)
-
-    def __floordiv__(self, other: Any) -> "Batched":
-        return lined_up(operator.floordiv, self, other)
-
-    def __rfloordiv__(self, other: Any) -> "Batched":
-        return lined_up(operator.floordiv, other, self)
-
-    def __mod__(self, other: Any) -> "Batched":
-        return lined_up(operator.mod, self, other)
-
-    def __pow__(self, other: Any) -> "Batched":
-        return lined_up(operator.pow, self, other)
-
-    def __rpow__(self, other: Any) -> "Batched":
-        return lined_up(operator.pow, other, self)
-
-    def __and__(self, other: Any) -> "Batched":
-        return lined_up(operator.and_, self, other)
-
-    def __or__(self, other: Any) -> "Batched":
-        return lined_up(operator.or_, self, other)
-
-    def __xor__(self, other: Any) -> "Batched":
-        return lined_up(operator.xor, self, other)
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def __eq__(self, other: Any) -> "Batched":  # type: ignore[override]
-        return lined_up(operator.eq, self, other)
-
-    def __ne__(self, other: Any) -> "Batched":  # type: ignore[override]
-        return lined_up(operator.ne, self, other)
-
-    def __lt__(self, other: Any) -> "Batched":
-        return lined_up(operator.lt, self, other)
-
-    def __le__(self, other: Any) -> "Batched":
-        return lined_up(operator.le, self, other)
-
-    def __gt__(self, other: Any) -> "Batched":
-        return lined_up(operator.gt, self, other)
-
-    def __ge__(self, other: Any) -> "Batched":
-        return lined_up(operator.ge, self, other)
-
+    __add__, __radd__ = _with(operator.add), _after(operator.add)
+    __sub__, __rsub__ = _with(operator.sub), _after(operator.sub)
+    __mul__, __rmul__ = _with(operator.mul), _after(operator.mul)
+    __truediv__, __rtruediv__ = _with(operator.truediv), _after(operator.truediv)
+    __floordiv__, __rfloordiv__ = _with(operator.floordiv), _after(operator.floordiv)
+    __mod__, __rmod__ = _with(operator.mod), _after(operator.mod)
+    __pow__, __rpow__ = _with(operator.pow), _after(operator.pow)
+    __and__, __rand__ = _with(operator.and_), _after(operator.and_)
+    __or__, __ror__ = _with(operator.or_), _after(operator.or_)
+    __xor__, __rxor__ = _with(operator.xor), _after(operator.xor)
+    __eq__, __ne__ = _with(operator.eq), _with(operator.ne)  # type: ignore[assignment]
+    __lt__, __le__ = _with(operator.lt), _with(operator.le)
+    __gt__, __ge__ = _with(operator.gt), _with(operator.ge)
     __hash__ = object.__hash__
 
-    def __iadd__(self, other: Any) -> "Batched":
-        return self._updated(operator.iadd, operator.add, other)
-
-    def __isub__(self, other: Any) -> "Batched":
-        return self._updated(operator.isub, operator.sub, other)
-
-    def __imul__(self, other: Any) -> "Batched":
-        return self._updated(operator.imul, operator.mul, other)
-
-    def __itruediv__(self, other: Any) -> "Batched":
-        return self._updated(operator.itruediv, operator.truediv, other)
-
-    def _updated(self, in_place: Callable, anew: Callable, other: Any) -> "Batched":
-        """`self += other` in its memory where that holds the result, else as a new array."""
-        if not fits(self, other):
-            return lined_up(anew, self, other)
-        in_place(self.value, facing(other, self.level, self.ndim))
-        return self
+    __iadd__ = _in_place(operator.iadd, operator.add)
+    __isub__ = _in_place(operator.isub, operator.sub)
+    __imul__ = _in_place(operator.imul, operator.mul)
+    __itruediv__ = _in_place(operator.itruediv, operator.truediv)
 
 
 class _Flags:

@@ -1,7 +1,7 @@
 """Convolutions of a batch: examples become samples where the weight is shared, else groups of channels.
 
-    weight shared    (B, N, C, H, W) -> (B N, C, H, W): more samples, one convolution
-    weight split     (B, N, C, H, W) -> (N, B C, H, W): each example's channels are a group that sees its own weight
+weight shared    (B, N, C, H, W) -> (B N, C, H, W): more samples, one convolution
+weight split     (B, N, C, H, W) -> (N, B C, H, W): each example's channels are a group that sees its own weight
 """
 
 from typing import Any

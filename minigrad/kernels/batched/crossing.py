@@ -1,4 +1,4 @@
-"""Arrays on their way into a level and out of it. An older level lies inside a newer one, so the way may lead deeper."""
+"""Arrays on their way into a level and out of it. Older levels lie inside newer ones, so the way may lead deeper."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Reading and writing Batched arrays at an index: ints, slices, None, Ellipsis and integer or boolean arrays.
 
-NumPy puts the axes that index arrays make in the place of the first of them, if they stand side by side, and in front of
-all others if not. An example's index becomes one of the array inside, and the axes of the result are put in order:
+NumPy puts the axes that index arrays make in the place of the first of them, if they stand side by side, and in front
+of all others if not. An example's index becomes one of the array inside, and the result's axes are put in order:
 
     x (B, n, m)   x[:, i]    ->   value[:, :, i]            i (k,) shared: the batch axis is one more slice
                              ->   value[arange(B), :, i]    i (B, k) split: one more index array, then axes moved

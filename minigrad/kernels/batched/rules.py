@@ -3,6 +3,7 @@
 The kernel called is that of the array inside, which may be Batched again: nested vmaps need no rule of their own.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -245,45 +246,37 @@ def add_rows(buffer: Any, ids: Any, rows: Any) -> None:
     if not buffer.split:
         return kernel("add_rows")(buffer.value, inside(ids, level), inside(rows, level))
     starts = kernels_of(buffer.value).arange(level.size, buffer.value).reshape((level.size, 1)) * count
-    places = filled_out(ids, level) + starts
+    places = (filled_out(ids, level) + starts).reshape((-1,))
     table = buffer.value.reshape((level.size * count, *width))
-    kernel("add_rows")(table, places.reshape((-1,)), _merged(filled_out(rows, level)))
-    if not table_is_view(table, buffer.value):
+    kernel("add_rows")(table, places, _merged(filled_out(rows, level)))
+    if not buffer.value.flags.c_contiguous:  # the table was a copy
         buffer.value[...] = table.reshape(buffer.value.shape)
     return None
-
-
-def table_is_view(table: Any, value: Any) -> bool:
-    """Whether a reshape gave the memory itself."""
-    return bool(value.flags.c_contiguous)
 
 
 # ---------------------------------------------------------------- products
 
 
-def matmul(a: Any, b: Any) -> Any:
-    """A side that is one matrix for all examples makes one large product of them: (B, n, k) @ (k, m) is (B n, k) @ ..."""
-    level = _level_of(a, b)
+def matmul(a: Any, b: Any, bias: Any = None) -> Any:
+    """a @ b (+ bias). A side that is one matrix for all examples makes one product of theirs: (B, n, k) is (B n, k)."""
+    level = _level_of(a, b, bias)
     left, right = inside(a, level), inside(b, level)
+    if bias is not None and (is_split(bias, level) or not is_split(a, level) or is_split(b, level)):
+        return matmul(a, b) + bias
     if not (is_split(a, level) or is_split(b, level)):
         return Batched(kernel("matmul")(left, right), level, False)
     if not is_split(b, level) and b.ndim == 2:
-        rows = left.reshape((-1, left.shape[-1])) if left.size else left.reshape((_count(left.shape[:-1]), left.shape[-1]))
-        return Batched(kernel("matmul")(rows, right).reshape((*left.shape[:-1], right.shape[-1])), level, True)
+        rows = left.reshape((math.prod(left.shape[:-1]), left.shape[-1]))
+        product = kernel("matmul")(rows, right, inside(bias, level))
+        return Batched(product.reshape((*left.shape[:-1], right.shape[-1])), level, True)
     if not is_split(a, level) and a.ndim == 2 and b.ndim == 2:
         columns = right.swapaxes(0, 1).reshape((right.shape[1], level.size * right.shape[2]))
         product = kernel("matmul")(left, columns).reshape((left.shape[0], level.size, right.shape[2]))
         return Batched(product.swapaxes(0, 1), level, True)
     if a.shape[-1] == 1:  # outer products, as the gradient of a weight by one example is: twice as fast as @
         return a * b
-    return lined_up(kernel("matmul"), a, b)
-
-
-def _count(shape: Sequence[int]) -> int:
-    count = 1
-    for n in shape:
-        count *= n
-    return count
+    product = lined_up(kernel("matmul"), a, b)
+    return product if bias is None else product + bias
 
 
 # ---------------------------------------------------------------- all else
@@ -328,5 +321,5 @@ def _of_no_example(name: str, args: tuple, level: Level) -> Any:
 
     result = _side_by_side([kernel(name)(*stand_in(args))], level)
     if isinstance(result, tuple):
-        return tuple(y[:0] if y is None else y.like(y.value[:0]) for y in result)
+        return tuple(y.like(y.value[:0]) for y in result)
     return None if result is None else result.like(result.value[:0])

@@ -4,6 +4,7 @@ import math
 
 from minigrad import autograd, ops
 from minigrad.grad_names import named
+from minigrad.kernels.batched.array import fits
 from minigrad.nn.functional.layers import same_device
 from minigrad.nn.functional.padding import pad
 from minigrad.nn.functional.pooling import avg_pool2d
@@ -165,6 +166,11 @@ def _restored(y: Tensor, like: Tensor) -> Tensor:
 
 
 def _move_towards(running: Tensor, new: Tensor, momentum: float) -> None:
+    if not fits(running.array, new.array):
+        raise RuntimeError(
+            "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in "
+            "place, were not batched: set track_running_stats=False, or func.replace_all_batch_norm_modules_(model)"
+        )
     running.mul_(1 - momentum).add_(new.to(running.dtype) * momentum)
 
 
