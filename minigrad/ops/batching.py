@@ -88,7 +88,9 @@ def example_by_example(function: Callable) -> Callable:
         ]
         if isinstance(results[0], Tensor):
             return batch_in(stack(results), level=level, dim=0)
-        return tuple(batch_in(stack(parts), level=level, dim=0) for parts in zip(*results, strict=True))
+        kind = type(results[0])
+        parts = [batch_in(stack(found), level=level, dim=0) for found in zip(*results, strict=True)]
+        return kind(*parts) if hasattr(kind, "_fields") else tuple(parts)
 
     return run
 

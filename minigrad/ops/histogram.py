@@ -5,6 +5,7 @@ from typing import Any
 
 from minigrad.backend import kernels_of
 from minigrad.op import op
+from minigrad.ops.batching import example_by_example
 from minigrad.return_types import RETURN_TYPES
 from minigrad.tensor import Tensor
 
@@ -17,6 +18,7 @@ def histogram_counts(x, edges, weights):
     return counts.astype(x.dtype)
 
 
+@example_by_example
 def histogram(
     x: Tensor, bins: Any, *, range: tuple[float, float] | None = None, weight: Tensor | None = None,
     density: bool = False,
@@ -40,6 +42,7 @@ def histogram(
     return RETURN_TYPES["histogram"](hist, edges)
 
 
+@example_by_example
 def histc(x: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """Counts in `bins` even intervals from min to max; from the smallest to the largest entry where these are equal."""
     _floating("histc", x)

@@ -18,7 +18,7 @@ _BROADCASTING = """
     exp expm1 log log1p log2 log10 sqrt sin cos tan asin acos atan atan2 sinh cosh tanh erf sigmoid softplus gelu
     gelu_grad relu abs sign floor ceil trunc round floor_divide remainder fmod maximum minimum where
     isfinite isinf isnan isclose logical_and logical_or logical_xor logical_not copy ascontiguous
-    solve
+    solve with_parts angle sgn
 """
 
 _OF_MATRICES = "inv det slogdet cholesky qr eigh eigvalsh svd svdvals"
@@ -29,7 +29,7 @@ RULES: dict[str, Callable] = {
     **{name: position(name) for name in ("argmax", "argmin")},
     **{name: along(name) for name in ("cumsum", "cumprod", "argsort", "softmax", "log_softmax")},
     **{name: along(name, arrays=2) for name in ("softmax_backward", "log_softmax_backward")},
-    **{name: leading(name) for name in ("diagonal", "tril", "triu", "one_hot")},
+    **{name: leading(name) for name in ("diagonal", "tril", "triu", "one_hot", "view_as_real")},
     **{name: leading(name) for name in _OF_MATRICES.split()},
     **{name: leading(name) for name in ("window_argmax", "window_sums", "spread_windows", "tap_positions")},
     **{name: leading(name) for name in ("max_pool2d_fwd",)},

@@ -177,6 +177,23 @@ class Batched:
     def copy(self, order: str = "C") -> "Batched":
         return self.like(self.value.copy())
 
+    def view(self, dtype: Any) -> "Batched":
+        """The same bytes read as another type: the last axis grows or shrinks with its size."""
+        if self.ndim == 0 and dtype.itemsize != self.itemsize:
+            raise ValueError("the size of the type of a 0-d array cannot be changed")
+        return self.like(self.value.view(dtype))
+
+    @property
+    def real(self) -> "Batched":
+        return self.like(self.value.real)
+
+    @property
+    def imag(self) -> "Batched":
+        return self.like(self.value.imag)
+
+    def conj(self) -> "Batched":
+        return self.like(self.value.conj())
+
     def reshape(self, *shape: Any) -> "Batched":
         sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
         if -1 in sizes:  # worked out for one example: a batch of none would leave it open
