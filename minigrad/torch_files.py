@@ -41,7 +41,7 @@ _STORAGES = {
     "ComplexFloatStorage": dtypes.complex64, "ComplexDoubleStorage": dtypes.complex128,
 }  # fmt: skip
 
-_trusted: dict[tuple[str, str], type] = {}
+trusted: dict[tuple[str, str], type] = {}
 
 
 def add_safe_globals(classes: Iterable[Any]) -> None:
@@ -51,17 +51,17 @@ def add_safe_globals(classes: Iterable[Any]) -> None:
         if not isinstance(kind, type):
             raise TypeError(f"add_safe_globals takes classes, or (class, name) pairs, got {kind!r}")
         module, _, last = name.rpartition(".")
-        _trusted[module, last] = kind
+        trusted[module, last] = kind
 
 
 def get_safe_globals() -> list[type]:
     """The classes vouched for."""
-    return list(_trusted.values())
+    return list(trusted.values())
 
 
 def clear_safe_globals() -> None:
     """Vouch for nothing any more."""
-    _trusted.clear()
+    trusted.clear()
 
 
 class safe_globals:
@@ -71,12 +71,12 @@ class safe_globals:
         self.classes = list(classes)
 
     def __enter__(self) -> None:
-        self.former = dict(_trusted)
+        self.former = dict(trusted)
         add_safe_globals(self.classes)
 
     def __exit__(self, *_: object) -> None:
-        _trusted.clear()
-        _trusted.update(self.former)
+        trusted.clear()
+        trusted.update(self.former)
 
 
 def is_torch_zip(archive: zipfile.ZipFile) -> bool:
@@ -177,7 +177,7 @@ class _Builder:
             self.names |= {(module, kind.__name__): kind for kind in (set, frozenset, complex, bytearray)}
 
     def read(self, file: IO[bytes]) -> Any:
-        return Unpickler(file, self.names, _trusted, self.storage, _ADVICE).load()
+        return Unpickler(file, self.names, trusted, self.storage, _ADVICE).load()
 
     def storage(self, identity: tuple) -> _Storage:
         """The storage of a persistent id ("storage", type, key, location, number of elements, ...)."""

@@ -145,38 +145,19 @@ class Stranger:
 @pytest.mark.parametrize(
     ("obj", "place"),
     [
-        (Stranger(), "the object is a Stranger"),
-        ({"a": [1, Stranger()]}, r"the object\['a'\]\[1\] is a Stranger"),
-        ({Stranger(): 1}, "a key of the object is a Stranger"),
-        ([len], r"the object\[0\] is a builtin_function_or_method"),
-        (range(3), "the object is a range"),
-        (np.array(["a"]), "the object is a NumPy array of <U1"),
-        (mg.nn.Linear(1, 1), r"the object is a Linear. To read it.*pass weights_only=False; save the weights alone"),
+        (Stranger(), "the object: a Stranger"),
+        ({"a": [1, Stranger()]}, r"the object\['a'\]\[1\]: a Stranger"),
+        ({Stranger(): 1}, "a key of the object: a Stranger"),
+        ([len], r"the object\[0\]: a builtin_function_or_method"),
+        (range(3), "the object: a range"),
+        (np.array(["a"]), "the object: a NumPy array of <U1"),
+        ([os.path.join], r"the object\[0\]: it refers to posixpath.join, which is no function of minigrad"),
     ],
 )
-def test_what_is_no_plain_data_is_named_with_its_place(obj, place, tmp_path):
-    mg.save(obj, tmp_path / "file.pt")
-    with pytest.raises(pickle.UnpicklingError, match=f"file.pt holds more than weights: {place}"):
-        mg.load(tmp_path / "file.pt")
-    assert type(mg.load(tmp_path / "file.pt", weights_only=False)) is type(obj)
-
-
-def test_what_pickle_cannot_write_leaves_no_file(tmp_path):
-    with pytest.raises((AttributeError, pickle.PicklingError)) as caught:
-        mg.save({"a": [lambda: 1]}, tmp_path / "file.pt")
-    assert caught.value.__notes__[-1].startswith("the object['a'][0] is a function, and pickle cannot write it")
+def test_objects_that_are_refused_are_named_with_their_place(obj, place, tmp_path):
+    with pytest.raises(TypeError, match=f"cannot save {place}"):
+        mg.save(obj, tmp_path / "file.pt")
     assert os.listdir(tmp_path) == []
-
-
-def test_tensors_of_whole_objects_are_stored_once_and_placed(tmp_path):
-    net = mg.nn.Sequential(mg.nn.Linear(2, 2), mg.nn.Linear(2, 2))
-    net[1].weight = net[0].weight
-    mg.save(net, tmp_path / "file.pt")
-    with zipfile.ZipFile(tmp_path / "file.pt") as archive:
-        assert sum(name.startswith("arrays/") for name in archive.namelist()) == 3
-    back = mg.load(tmp_path / "file.pt", map_location=mg.device("cpu"), weights_only=False)
-    assert back[0].weight is back[1].weight and type(back[0].weight) is mg.nn.Parameter
-    assert back[0].weight.tolist() == net[0].weight.tolist()
 
 
 def test_a_folder_that_does_not_exist(tmp_path):

@@ -8,15 +8,6 @@ import numpy as np
 from programs.common import error_of
 
 
-class _Net:
-    """Something that only pickle can write."""
-
-    def __init__(self, weight):
-        self.weight = weight
-        self.again = weight
-        self.size = (2, 3)
-
-
 def _through(m, obj, **options):
     file = io.BytesIO()
     m.save(obj, file)
@@ -168,11 +159,6 @@ def _memmap():
         np.arange(4, dtype=np.int32).tofile(file)
         file.flush()
         return np.memmap(file, dtype=np.int32, mode="r+", shape=(4,))
-
-
-def whole_objects_are_saved(m):
-    net = _through(m, _Net(m.arange(3.0)), weights_only=False)
-    return [type(net) is _Net, net.weight, net.weight is net.again, net.size]
 
 
 def whole_modules_are_saved(m):
