@@ -122,34 +122,41 @@ def save(result: dict[str, Any]) -> Path:
     path = HERE / "results" / f"{machine.slug(result['machine'])}.json"
     path.parent.mkdir(exist_ok=True)
     if path.exists():
-        result["workloads"] = {**json.loads(path.read_text(encoding="utf-8"))["workloads"], **result["workloads"]}
+        found = {**json.loads(path.read_text(encoding="utf-8"))["workloads"], **result["workloads"]}
+        result["workloads"] = {name: found[name] for name in WORKLOADS if name in found}
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return path
 
 
+def measure_all(args: argparse.Namespace, result: dict[str, Any]) -> None:
+    """Fill in the result, workload by workload, and print each table when it is there."""
+    facts, versions = result["machine"], result["versions"]
+    for name in args.workloads:
+        result["workloads"][name] = measure(name, args, versions)
+        if args.json:
+            continue
+        if name == args.workloads[0]:
+            print(machine.headline(facts, versions))
+            print(f"multiply-add peak, measured: {facts['peak_gflops']:.0f} GFLOP/s; ratio: time / minigrad's time")
+            if args.cpu_time:
+                print("times are processor time of one thread, not the clock's")
+        print(table(name, result["workloads"][name], facts["peak_gflops"]), flush=True)
+
+
 def main() -> int:
     args = arguments()
-    facts, versions = machine.facts(args.threads), dict[str, str]()
-    facts["peak_gflops"] = round(machine.peak_gflops(args.threads), 1)
     args.engines, missing = installed(args.engines)
     if missing:
         print(missing, file=sys.stderr)
-    result: dict[str, Any] = {"machine": facts, "versions": versions, "rounds": args.rounds, "workloads": {}}
+    facts = machine.facts(args.threads)
+    result: dict[str, Any] = {"machine": facts, "versions": {}, "rounds": args.rounds, "workloads": {}}
     interrupted = False
-    for name in args.workloads:
-        try:
-            result["workloads"][name] = measure(name, args, versions)
-        except KeyboardInterrupt:
-            print(f"\ninterrupted in {name}; what was finished before:", file=sys.stderr)
-            interrupted = True
-            break
-        if not args.json:
-            if name == args.workloads[0]:
-                print(machine.headline(facts, versions))
-                print(f"multiply-add peak, measured: {facts['peak_gflops']:.0f} GFLOP/s; ratio: time / minigrad's time")
-                if args.cpu_time:
-                    print("times are processor time of one thread, not the clock's")
-            print(table(name, result["workloads"][name], facts["peak_gflops"]), flush=True)
+    try:
+        facts["peak_gflops"] = round(machine.peak_gflops(args.threads), 1)
+        measure_all(args, result)
+    except KeyboardInterrupt:
+        interrupted = True
+        print(f"\ninterrupted; finished: {', '.join(result['workloads']) or 'nothing'}", file=sys.stderr)
     if args.json:
         print(json.dumps(result, indent=1))
     if args.save and result["workloads"]:
@@ -161,7 +168,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("\ninterrupted")
+    sys.exit(main())

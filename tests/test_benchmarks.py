@@ -115,7 +115,7 @@ def test_run_stops_when_interrupted_and_shows_what_is_finished():
                 p.send_signal(signal.SIGINT)
                 break
         rest, errors = p.communicate(timeout=300)
-    assert p.returncode == 130 and "interrupted in mlp64" in errors and "Traceback" not in errors
+    assert p.returncode == 130 and "interrupted; finished: moons" in errors and "Traceback" not in errors
     assert "mlp64" not in rest
 
 
@@ -199,3 +199,14 @@ def test_page_shows_the_figures(tmp_path):
     assert "| mlp64 | 10 | 20 |" in text and "2026-01-02 on A Processor, 2 cores" in text
     picture = (tmp_path / "performance.svg").read_text(encoding="utf-8")
     assert "mlp64" in picture and "PyTorch eager" in picture and len(picture) < 60_000
+
+
+def test_save_keeps_the_other_workloads_of_the_same_day_and_processor(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "HERE", tmp_path)
+    first, second = some_result(), some_result()
+    first["workloads"] = {"gpt_char": {"flops": 1}, "mlp64": {"flops": 2}}
+    second["workloads"] = {"mlp64": {"flops": 3}}
+    path = run.save(first)
+    assert path == run.save(second) == tmp_path / "results" / "2026-01-02-a-processor.json"
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    assert list(saved["workloads"].items()) == [("mlp64", {"flops": 3}), ("gpt_char", {"flops": 1})]
