@@ -1,4 +1,4 @@
-"""Batched arrays against NumPy on each example: indices of all forms, operators that line up, the loop without a rule."""
+"""Batched arrays against NumPy on each example: indices of all forms, operators that line up, kernels with no rule."""
 
 import itertools
 
