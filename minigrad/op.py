@@ -129,7 +129,7 @@ class Op:
         twin.__dict__.update(self.__dict__, label=label)
         return twin
 
-    def on_arrays(self, arrays: Sequence, params: dict) -> Any:
+    def on_arrays(self, arrays: Any, params: dict) -> Any:
         """The call in a rule, where there is nothing to record."""
         try:
             if self.promote is not None:

@@ -208,7 +208,7 @@ def sum(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """The array stretched to a shape, as a view."""
+    """The array stretched to a shape, as a view that is as writeable as the array."""
     if not x.flags.c_contiguous or len(shape) < x.ndim or not x.size:
         return _common().broadcast_to(x, shape)
     new = len(shape) - x.ndim
@@ -217,9 +217,7 @@ def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
         if n != size and n != 1:
             return _common().broadcast_to(x, shape)  # which says what is wrong
         strides.append(stride if n == size else 0)
-    y = np.ndarray(shape, x.dtype, x, 0, strides)  # a tenth of what np.broadcast_to takes
-    y.flags.writeable = False
-    return y
+    return np.ndarray(shape, x.dtype, x, 0, strides)  # a tenth of what np.broadcast_to takes
 
 
 def add_rows(buffer: Any, ids: Any, rows: Any) -> None:
