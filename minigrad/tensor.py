@@ -845,7 +845,8 @@ class Tensor:
         keepdims: builtins.bool = False,
     ) -> Tensor:
         x = self if dtype is None else self.to(dtype)
-        return ops.sum(x, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim or keepdims)
+        y = ops.sum(x, axis=dims(either(dim, axis), self.array.ndim), keepdims=keepdim or keepdims)
+        return y if dtype is None else y.to(dtype)
 
     def mean(
         self,
@@ -874,7 +875,8 @@ class Tensor:
     ) -> Tensor:
         x, dim = self if dtype is None else self.to(dtype), either(dim, axis)
         axes = None if dim is None else dims(one_dim(dim, x.array.ndim), x.array.ndim)
-        return ops.prod(x, axis=axes, keepdims=keepdim or keepdims)
+        y = ops.prod(x, axis=axes, keepdims=keepdim or keepdims)
+        return y if dtype is None else y.to(dtype)
 
     def var(
         self,
@@ -992,11 +994,13 @@ class Tensor:
 
     def cumsum(self, dim: Any = None, *, dtype: Any = None, axis: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
-        return ops.cumsum(x, axis=one_dim(either(dim, axis), x.array.ndim))
+        y = ops.cumsum(x, axis=one_dim(either(dim, axis), x.array.ndim))
+        return y if dtype is None else y.to(dtype)
 
     def cumprod(self, dim: Any = None, *, dtype: Any = None, axis: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
-        return ops.cumprod(x, axis=one_dim(either(dim, axis), x.array.ndim))
+        y = ops.cumprod(x, axis=one_dim(either(dim, axis), x.array.ndim))
+        return y if dtype is None else y.to(dtype)
 
     def norm(self, p: Any = "fro", dim: Any = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)

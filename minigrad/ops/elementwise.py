@@ -11,7 +11,7 @@ from minigrad.arguments import must_be_tensor, must_not_be_fraction, must_share_
 from minigrad.backend import is_array, kernels_of
 from minigrad.dtype import is_complex, is_differentiable, is_floating, promote
 from minigrad.op import op
-from minigrad.ops.comparison import eq, ge, gt, kernels_of_any, le, logical_and, logical_not, logical_or, lt
+from minigrad.ops.comparison import eq, ge, gt, kernels_of_any, le, logical_and, logical_or, lt
 from minigrad.tensor import Tensor
 
 # ---------------------------------------------------------------- arithmetic
@@ -307,14 +307,18 @@ def clamp(x, low, high):
 
 @clamp.vjp
 def clamp_vjp(dy, x, low, high, needs):
-    below = False if low is None else lt(x, low)
-    above = False if high is None else gt(x, high)
-    clear = True if low is None or high is None else le(low, high)  # else high wins everywhere
-    inside = logical_and(True if low is None else ge(x, low), True if high is None else le(x, high))  # no nan is
+    if low is None:
+        inside, below, above = le(x, high), False, gt(x, high)  # a nan is neither
+    elif high is None:
+        inside, below, above = ge(x, low), lt(x, low), False
+    else:
+        inside = logical_and(ge(x, low), le(x, high))
+        below = logical_and(lt(x, low), le(low, high))  # where the bounds cross, high wins everywhere
+        above = logical_or(gt(x, high), gt(low, high))
     return (
         where(inside, dy, 0.0) if needs[0] else None,
-        where(logical_and(below, clear), dy, 0.0) if needs[1] else None,
-        where(logical_or(above, logical_not(clear)), dy, 0.0) if needs[2] else None,
+        where(below, dy, 0.0) if needs[1] else None,
+        where(above, dy, 0.0) if needs[2] else None,
     )
 
 

@@ -19,7 +19,7 @@ from minigrad.ops.elementwise import (
     scaled,
     where,
 )
-from minigrad.ops.shape import expand_to
+from minigrad.ops.shape import expand_to, reshape
 from minigrad.tensor import Tensor, from_raw
 
 # ---------------------------------------------------------------- reading and writing
@@ -160,10 +160,7 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any = 1) -> Tensor:
     """A copy of x with alpha * source[i] added at position index[i] of a dim; repeated positions add up."""
-    try:
-        where_to = _positions(x, index, dim, "index_add")
-    except IndexError as error:
-        raise RuntimeError(str(error)) from error  # as PyTorch has it
+    where_to = _positions(x, index, dim, "index_add")
     _check_same_device(x, source, "index_add")
     if x.array.dtype != source.array.dtype:
         raise RuntimeError(
@@ -175,6 +172,8 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any = 1
             f"index_add(): source has shape {list(source.shape)}, expected {list(fits)} for {where_to[-1].size} indices"
         )
     source = scaled("index_add", x, source, alpha)
+    if not x.array.ndim:
+        return x + reshape(source, shape=())
     return x + scatter_into(source, index=where_to, shape=x.array.shape)
 
 

@@ -106,7 +106,9 @@ def matmul_of_rank(name: str, a: Tensor, b: Tensor, rank_a: int, rank_b: int) ->
 
 
 def scaled_sum(x: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
-    """beta x + alpha product; a beta of 0 ignores x, nan included."""
+    """beta x + alpha product; a beta of 0 ignores x, nan included. Integers take the whole part of both."""
+    if product.array.dtype.kind in "iu":
+        beta, alpha = int(beta), int(alpha)
     product = product if alpha == 1 else mul(product, alpha)
     if beta == 0:
         return add(zeros_as(x), product)
@@ -136,6 +138,11 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     else:
         axes_a = [one_dim(d, a.array.ndim) for d in _as_list(dims[0])]
         axes_b = [one_dim(d, b.array.ndim) for d in _as_list(dims[1])]
+    for i, j in zip(axes_a, axes_b, strict=False):  # a size of 1 stands for any: the other side is summed
+        if a.array.shape[i] == 1 != b.array.shape[j]:
+            b = b.sum(j, keepdim=True)
+        elif b.array.shape[j] == 1 != a.array.shape[i]:
+            a = a.sum(i, keepdim=True)
     sizes_a, sizes_b = [a.array.shape[i] for i in axes_a], [b.array.shape[i] for i in axes_b]
     if sizes_a != sizes_b:
         raise RuntimeError(f"contracted dimensions need to match, but first has sizes {sizes_a} and second {sizes_b}")

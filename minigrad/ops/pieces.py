@@ -16,8 +16,12 @@ _unbound = getitem.printed_as("UnbindBackward0")
 
 
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """x[start : start + length] on a dim."""
+    """x[start : start + length] on a dim; a negative start counts from the end."""
+    if not x.array.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor")
     size = x.array.shape[dim]
+    if not -size <= start <= size:
+        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
     start = start + size if start < 0 else start
     if length < 0 or not 0 <= start <= size - length:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size})")
@@ -110,6 +114,8 @@ def diag(x: Tensor, diagonal_: int = 0) -> Tensor:
 
 def unfold(x: Tensor, dim: int, size: int, step: int) -> Tensor:
     """Windows of `size` every `step` along a dim; the window is a new last dim."""
+    if not x.array.ndim:
+        return unfold(reshape(x, shape=(1,)), dim, size, step)[0]
     length = x.array.shape[dim]
     if not 0 <= size <= length or step <= 0:
         raise RuntimeError(f"maximum size for tensor at dimension {dim} is {length} but size is {size} (step {step})")

@@ -15,11 +15,12 @@ from minigrad.grad_names import named
 from minigrad.op import op
 from minigrad.ops.comparison import (
     eq,
-    ne,
+    isnan,
 )
 from minigrad.ops.elementwise import (
     abs,
     refuse_bools,
+    sign,
     where,
     zeros_as,
 )
@@ -203,6 +204,7 @@ def _cumprod_vjp_with_zeros(dy: Any, x: Any, axis: int) -> Any:
 @op(promotion="real")
 def amax(x, *, axis, keepdims):
     """The largest entry; nan if any is. Ties share the gradient."""
+    _refuse_empty_dims("amax", x, axis)
     return kernels_of(x).amax(x, axis, keepdims)
 
 
@@ -214,6 +216,7 @@ def amax_vjp(dy, x, y, axis):
 @op(promotion="real")
 def amin(x, *, axis, keepdims):
     """The smallest entry; nan if any is. Ties share the gradient."""
+    _refuse_empty_dims("amin", x, axis)
     return kernels_of(x).amin(x, axis, keepdims)
 
 
@@ -240,6 +243,11 @@ def argmin(x, *, axis, keepdims):
     """The position of the smallest entry (the first of several), in the flattened tensor if `axis` is None."""
     _refuse_empty("argmin", x, axis)
     return kernels_of(x).argmin(x, axis, keepdims)
+
+
+def _refuse_empty_dims(name: str, x: Any, axis: tuple | None) -> None:
+    for i in axis or ():
+        _refuse_empty(name, x, i)
 
 
 def _refuse_empty(name: str, x: Any, axis: int | None) -> None:
@@ -370,11 +378,17 @@ def _real_norm(x: Tensor, p: float, axis: tuple | None, keepdim: bool) -> Tensor
         return amax(abs(x), axis=axis, keepdims=keepdim)
     if p == -math.inf:
         return amin(abs(x), axis=axis, keepdims=keepdim)
-    if p == 0:
-        return sum(ne(x, 0).to(x.dtype), axis=axis, keepdims=keepdim)
+    if p == 0:  # 1 for all but 0; sign has a gradient, of 0
+        return sum(where(isnan(x), 1.0, abs(sign(x))), axis=axis, keepdims=keepdim)
     if p == 1:
         return sum(abs(x), axis=axis, keepdims=keepdim)
-    total = sum(power(abs(x), p), axis=axis, keepdims=keepdim)
+    size = abs(x)
+    if p < 1:  # |x|^p is steep at 0: the gradient there is 0 by definition
+        at_zero = eq(x, 0)
+        powers = where(at_zero, 0.0 if p > 0 else math.inf, power(where(at_zero, 1.0, size), p))
+    else:
+        powers = power(size, p)
+    total = sum(powers, axis=axis, keepdims=keepdim)
     zero = eq(total, 0)  # the p-th root has an infinite slope there; the norm's gradient is 0
     return where(zero, 0.0, power(where(zero, 1.0, total), 1 / p))
 

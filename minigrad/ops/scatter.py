@@ -74,6 +74,8 @@ def _cut(x: Tensor, shape: Sequence[int], dim: int, name: str) -> Tensor:
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """out[i][j] = x[index[i][j]][j] for dim 0; index has x's number of dims and may be smaller on the others."""
+    if isinstance(index, Tensor) and not index.array.size and index.array.ndim != x.array.ndim:
+        return reshape(getitem(reshape(x, shape=(-1,)), index=(slice(0, 0),)), shape=index.array.shape)
     raw = _index_for(x, index, dim, "gather")
     if not x.array.ndim:
         return expand_to(x, shape=raw.shape)
@@ -81,10 +83,14 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """gather where x and indices broadcast against each other on the other dims; without dim, on flattened tensors."""
+    """gather where x and indices broadcast against each other on the other dims; without dim, on flattened tensors.
+
+    A negative index counts from the end.
+    """
     if dim is None:
-        return gather(reshape(x, shape=(-1,)), 0, reshape(indices, shape=(-1,)))
+        return take_along_dim(reshape(x, shape=(-1,)), reshape(indices, shape=(-1,)), 0)
     dim = one_dim(dim, x.array.ndim)
+    indices = where(indices < 0, indices + (x.array.shape[dim] if x.array.ndim else 1), indices)
     if x.array.ndim != indices.array.ndim:
         raise RuntimeError(
             f"take_along_dim(): input and indices should have the same number of dimensions, but got "
@@ -149,7 +155,8 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any, reduce: str | None = N
     """A copy of x with src[i][j] put at out[index[i][j]][j] for dim 0; `reduce` "add" or "multiply" combines."""
     raw = _index_for(x, index, dim, "scatter")
     if not x.array.ndim:
-        return scatter(reshape(x, shape=(1,)), 0, index.reshape(-1), src, reduce).reshape(())
+        src = reshape(src, shape=(-1,)) if isinstance(src, Tensor) else src
+        return reshape(scatter(reshape(x, shape=(1,)), 0, index.reshape(-1), src, reduce), shape=())
     value = src
     if isinstance(src, Tensor):
         if src.array.dtype != x.array.dtype:
@@ -159,10 +166,10 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any, reduce: str | None = N
         value = _source(src, raw.shape, "scatter") if src.array.ndim else src
     if reduce is None:
         return scatter_write(x, value, indices=raw, axis=dim)
+    value = value if isinstance(value, Tensor) else x.new_full(raw.shape, value)
     if reduce == "add":
         return scatter_plus(x, value, indices=raw, axis=dim)
     if reduce == "multiply":
-        value = value if isinstance(value, Tensor) else x.new_full(raw.shape, value)
         return scatter_reduce(x, dim, index, value, "prod", True)
     raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce!r}")
 
@@ -172,6 +179,9 @@ def scatter_reduce(x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str,
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     raw, raw_kind = _index_for(x, index, dim, "scatter_reduce"), x.array.dtype
+    if not x.array.ndim:
+        x, index, src = (reshape(t, shape=(-1,)) for t in (x, index, src))
+        return reshape(scatter_reduce(x, 0, index, src, reduce, include_self), shape=())
     src = _source(src, raw.shape, "scatter_reduce")
     counts = scatter_plus(x.detach().zeros_like(), 1, indices=raw, axis=dim)
     hit = counts > 0
@@ -179,7 +189,7 @@ def scatter_reduce(x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str,
         start = x if include_self else where(hit, 0, x)
         total = scatter_plus(start, src, indices=raw, axis=dim)
         if reduce == "sum":
-            return total
+            return total.to(x.dtype)
         return divide(total, (counts + int(include_self)).clamp(min=1), None if is_floating(raw_kind) else "floor")
     from minigrad.ops.reduce import amax, amin, prod
 
@@ -193,7 +203,7 @@ def scatter_reduce(x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str,
         slots.append(scatter_write(empty, getitem(src, index=at), indices=raw[at], axis=dim))
     start = [x if include_self else where(hit, neutral, x)]
     combine = {"prod": prod, "amax": amax, "amin": amin}[reduce]
-    return combine(stack(start + slots), axis=(0,), keepdims=False)
+    return combine(stack(start + slots), axis=(0,), keepdims=False).to(x.dtype)  # products of ints are int64
 
 
 def _bounds(raw: Any) -> tuple[Any, Any]:

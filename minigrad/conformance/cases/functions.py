@@ -114,6 +114,7 @@ def arange(torch):
         "options": torch.arange(2, dtype=torch.uint8, device="cpu"),
         "requires grad": torch.arange(2.0, requires_grad=True),
         "empty": torch.arange(0),
+        "without end": error_of(lambda: torch.arange(0, float("inf"))),
         "step 0": error_of(lambda: torch.arange(0, 3, 0)),
         "wrong way": error_of(lambda: torch.arange(3, 0)),
         "a string": error_of(lambda: torch.arange("3")),

@@ -74,6 +74,8 @@ def clamp(torch):
         "positional": x.clamp(-0.5, 0.5),
         "clip": differentiated(torch, lambda x: x.clip(max=0.5), x),
         "tensors": differentiated(torch, torch.clamp, x, low, high),
+        "one tensor": differentiated(torch, lambda x, low: x.clamp(min=low), x, low),
+        "the other": differentiated(torch, lambda x, high: x.clamp(None, high), x, high),
         "on the bound": differentiated(torch, lambda x: x.clamp(-1.0, 1.0), torch.tensor([-1.0, 1.0, float("nan")])),
         "crossed": x.clamp(1.0, -1.0),
         "int64": torch.tensor([-3, 5]).clamp(0, 3),

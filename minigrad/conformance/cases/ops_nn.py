@@ -165,6 +165,7 @@ functional(
     (lambda f, t, x: f(x, (2, 1), mode="reflect"), (1, 2, 3)),
     (lambda f, t, x: f(x, (1, 2, 1, 0), mode="replicate"), (1, 1, 2, 3)),
     (lambda f, t, x: f(x, (1, 2), mode="circular"), (1, 1, 3)),
+    (lambda f, t, x: f(x, (-1, 2), mode="circular"), (1, 1, 4)),
     wrong=(
         lambda f, t, x: f(x, (1,)),
         lambda f, t, x: f(x, (3, 0), mode="reflect"),

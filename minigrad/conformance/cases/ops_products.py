@@ -27,6 +27,7 @@ ops(
     "gather",
     (lambda t, x, i: t.gather(x, 1, i), (2, 3), [[0, 2], [1, 1]]),
     (lambda t, x, i: x.gather(0, i), (2, 3), [[1, 0, 1]]),
+    (lambda t, x: x.gather(0, t.zeros(2, 0, dtype=t.int64)), (3,)),
     wrong=(
         lambda t, x: x.gather(1, t.tensor([[3]])),
         lambda t, x: x.gather(1, t.tensor([0])),
@@ -59,6 +60,7 @@ for _how in ("sum", "prod", "mean", "amax", "amin"):
             lambda t, x, s, i, how=_how: x.scatter_reduce(1, i, s, reduce=how, include_self=False),
             (2, 3), (2, 3), [[0, 0, 1], [1, 1, 1]],
         ),
+        (lambda t, x, s, how=_how: x.scatter_reduce(0, t.tensor(0), s, how), (), ()),
         wrong=(lambda t, x: x.scatter_reduce(1, t.tensor([[0]]), x, "no"),),
         untold=("bool",),
         called=f"scatter_reduce {_how}",
@@ -105,6 +107,7 @@ ops(
     "take_along_dim",
     (lambda t, x, i: t.take_along_dim(x, i, dim=1), (2, 3), [[0, 2], [1, 1]]),
     (lambda t, x, i: x.take_along_dim(i), (2, 3), [5, 0]),
+    (lambda t, x, i: x.take_along_dim(i, 0), (2, 3), [[-1, 0, -2]]),
     wrong=(lambda t, x: x.take_along_dim(t.tensor([0]), 1), lambda t, x: x.take_along_dim(t.tensor([[0.0]]), 1)),
 )
 ops(
@@ -194,6 +197,7 @@ ops(
     "tensordot",
     (lambda t, x, y: t.tensordot(x, y, dims=1), (2, 3), (3, 2)),
     (lambda t, x, y: t.tensordot(x, y, dims=([0, 1], [1, 0])), (2, 3), (3, 2)),
+    (lambda t, x, y: t.tensordot(x, y, dims=([0], [1])), (1, 2), (3, 2)),
     wrong=(lambda t, x: t.tensordot(x, x, dims=1), lambda t, x: t.tensordot(x, x, dims=3)),
     untold=("bool",),
 )

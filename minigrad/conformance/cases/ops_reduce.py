@@ -28,6 +28,7 @@ ops(
     (lambda t, x: t.prod(x), (2, 3)),
     (lambda t, x: t.prod(x, 1, keepdim=True), [[0.0, 2.0, 3.0], [0.0, 0.0, 4.0]]),
     (lambda t, x: t.prod(x, dim=0), [[2, 3], [4, 5]]),
+    (lambda t, x: [t.prod(x, 0, dtype=t.bool), x.sum(dtype=t.int32), x.cumsum(0, dtype=t.uint8)], [2, 0, 3]),
     wrong=(lambda t, x: t.prod(x, 2), lambda t, x: t.prod(x, (0, 1))),
 )
 ops(
@@ -58,7 +59,11 @@ for _name in ("amax", "amin"):
         (lambda t, x, f=_name: getattr(t, f)(x, (0, 1), keepdim=True), (2, 3, 2)),
         (lambda t, x, f=_name: getattr(t, f)(x, 1), TIES),
         (lambda t, x, f=_name: getattr(t, f)(x), [1.0, NAN, 2.0]),
-        wrong=(lambda t, x, f=_name: getattr(t, f)(x, 2), lambda t, x, f=_name: getattr(t, f)(t.zeros(0))),
+        wrong=(
+            lambda t, x, f=_name: getattr(t, f)(x, 2),
+            lambda t, x, f=_name: getattr(t, f)(t.zeros(0)),
+            lambda t, x, f=_name: getattr(t, f)(t.zeros(2, 0), 1),
+        ),
     )
 for _name in ("max", "min"):
     ops(

@@ -102,6 +102,7 @@ ops(
     "unfold",
     (lambda t, x: x.unfold(1, 2, 1), (2, 4)),
     (lambda t, x: x.unfold(0, 3, 2), (5,)),
+    (lambda t, x: x.unfold(0, 1, 1), ()),
     wrong=(lambda t, x: x.unfold(1, 4, 1), lambda t, x: x.unfold(1, 1, 0), lambda t, x: x.unfold(2, 1, 1)),
 )
 

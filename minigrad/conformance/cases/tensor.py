@@ -206,6 +206,8 @@ def parts(torch):
         "flip out of range": error_of(lambda: x.flip(2)),
         "narrow too far": error_of(lambda: x.narrow(1, 3, 2)),
         "narrow out of range": error_of(lambda: x.narrow(2, 0, 1)),
+        "narrow from beyond": error_of(lambda: x.narrow(1, 5, 0)),
+        "narrow a number": error_of(lambda: torch.tensor(1.0).narrow(0, 0, 1)),
         "narrow, negative length": error_of(lambda: x.narrow(1, 0, -1)),
     }
 
@@ -243,6 +245,7 @@ def scatter(torch):
         "keyword": torch.scatter(input=x, dim=-1, index=index, src=source),
         "value": x.scatter(dim=1, index=index, value=2),
         "NumPy's name": x.scatter(axis=1, index=index, src=source),
+        "a number, reduced": torch.tensor(3).scatter(0, torch.tensor(0), 2.5, reduce="add"),
         "reduce": [x.scatter(1, index, source, reduce="add"), x.clone().scatter_(1, index, 3.0, reduce="multiply")],
         "in place": [w.scatter_(1, index, source) is w, w],
         "in a graph": differentiated(torch, lambda x, s: (x * 2).scatter_(1, index, s), x, source),
@@ -267,6 +270,7 @@ def by_index(torch):
         "int32": x.index_select(0, index.int()),
         "NumPy's name": x.index_select(axis=1, index=torch.tensor([0])),
         "0-d index": x.index_select(0, torch.tensor(1)),
+        "a number": torch.tensor(1.0).index_add_(0, torch.tensor([0]), torch.tensor(2.0), alpha=3),
         "added": differentiated(torch, lambda x, s: x.clone().index_add_(0, index, s), x, source),
         "added out of place": differentiated(torch, lambda x, s: torch.index_add(x, 0, index, s, alpha=0.5), x, source),
         "in place": [w.index_add_(0, index, source, alpha=2) is w, w],

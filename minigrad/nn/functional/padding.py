@@ -40,7 +40,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         if before or after:
             size = input.array.shape[dim]
             _check(mode, input, dim, before, after)
-            source = [_SOURCES[mode](i, size) for i in range(-before, size + after)]
+            source = _SOURCES[mode](before, after, size)
             padded = ops.index_select(padded, dim, creation.tensor(source, dtype=int64, device=input.device))
     name = {"reflect": "Reflection", "replicate": "Replication"}.get(mode)
     return padded if name is None or padded is input else named(padded, f"{name}Pad{len(pad) // 2}DBackward0")
@@ -66,11 +66,17 @@ def _mirrored(i: int, size: int) -> int:
     return i if i < size else 2 * (size - 1) - i
 
 
+def _round(before: int, after: int, size: int) -> list[int]:
+    """Round and round what negative numbers leave of the input."""
+    first, kept = max(-before, 0), size + min(before, 0) + min(after, 0)
+    return [first + i % kept for i in range(-max(before, 0), kept + max(after, 0))]
+
+
 _SOURCES = {
-    "reflect": _mirrored,
-    "replicate": lambda i, size: min(max(i, 0), size - 1),
-    "circular": lambda i, size: i % size,
-}  # of the entry at place i of the padded dim, counted from where the input begins
+    "reflect": lambda before, after, size: [_mirrored(i, size) for i in range(-before, size + after)],
+    "replicate": lambda before, after, size: [min(max(i, 0), size - 1) for i in range(-before, size + after)],
+    "circular": lambda before, after, size: _round(before, after, size),
+}  # the places of the input from which the entries of the padded dim come
 
 
 def _check(mode: str, input: Tensor, dim: int, before: int, after: int) -> None:
