@@ -227,12 +227,13 @@ def _is_fresh(gradient: Any, dy: Any, node: Node, gradients: Sequence) -> bool:
 
 
 def _holds_arrays(node: Node) -> bool:
+    """Arrays, or the number that x * 2 and x / 2 keep: PyTorch keeps it as a tensor."""
     if node.versions:
         return True
     for value in node.kept.values():
         if is_array(value) or (type(value) is tuple and any(is_array(item) for item in value)):
             return True
-    return False
+    return any(what == "input" and node.kept[name] is not None for name, what, _ in getattr(node.op, "keeps", ()))
 
 
 def _add_to(entry: list, gradient: Any, create_graph: bool) -> None:

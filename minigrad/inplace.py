@@ -4,8 +4,10 @@ Two cases, by whether a graph is being recorded for the write:
 
 - **Not recorded** (under `no_grad`, or nothing involved requires grad): the memory itself is written, so every view of
   it sees the change, and its version goes up by one. A backward that still needs the old values then says so.
-- **Recorded**: memory that the graph may hold is never touched. The new value is an ordinary op on a fresh array, and
-  the tensor is rebound to it: same Python object, new array, new node.
+- **Recorded**: the new value is an ordinary op, and the tensor is rebound to it: same Python object, new node, and a
+  new array, unless somebody else holds the old one (a `.data` twin, a NumPy array, a node that kept it): then the value
+  is copied into that memory, so that all see it. The version goes up, too, and a backward that still needs the old
+  value says so, as in PyTorch. The op itself may keep what it overwrites.
 
 So that tensors which share memory keep sharing it after a recorded write, a view knows its root and the steps that lead
 there, each an op with its parameters: `x.view(2, 3)[0]` is (x, [reshape, getitem]). A write to a view is carried back
@@ -14,12 +16,13 @@ impossible (the root is gone but other views live, the view is expanded, or was 
 it is never lost in silence.
 """
 
+import sys
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd
-from minigrad.backend import array_module, is_array, same_memory
+from minigrad.backend import is_array, same_memory
 from minigrad.dtype import of
 from minigrad.kernels.batched.array import fitted
 
@@ -73,7 +76,7 @@ def mark_view(view: "Tensor", base: "Tensor", op: Any, params: dict) -> None:
         _link(view, base, (op, params))
         return
     _link(view, base, (op, params, DETACHED))
-    if base.requires_grad:
+    if base.requires_grad:  # without a graph, and it says so still: a leaf of its own, as in PyTorch
         view.requires_grad_()
 
 
@@ -239,16 +242,41 @@ def rebind(tensor: "Tensor", new: "Tensor") -> None:
             "they would silently keep the old values. Use the out-of-place form (y = x.add(...), y = x.index_put(...)) "
             "or write into a clone()."
         )
-    new = _written_back(root, steps, new)
-    if views and new.array.strides != root.array.strides:  # in the former layout the same views are possible
-        array = array_module(new.array).empty_like(root.array)
-        array[...] = new.array
-        new.array, new.version = array, None
-    root.array, root.node, root.version, root.base = new.array, new.node, new.version, None
-    if root.version is not None and root.version.tensors:
-        root.version.share(root, root)  # the graph may have kept that array: it watches this cell
+    cell, node, before = version_of(root), new.node, _what_it_overwrites(new.node, tensor)
+    whole = _written_back(root, steps, new)
+    if views or _references(root) > _ALONE + (before is not None) or getattr(root.array, "base", None) is not None:
+        if before is not None:
+            node.kept[before] = node.kept[before].copy()
+        write_raw(root, ..., whole.array)
+    else:
+        root.array = whole.array
+        cell.count += 1
+    root.node, root.base = whole.node, None
+    if node is not None and node.versions:  # the op may have kept its result: that is the memory of `root` now
+        node.versions = [(name, cell, cell.count) if c is new.version else (name, c, n) for name, c, n in node.versions]
     for view in views:
         _look_up(view, root)
+
+
+def _what_it_overwrites(node: Any, tensor: "Tensor") -> str | None:
+    """An in-place op may need what it overwrites, an input of its (x.pow_(2)): the name, no longer watched."""
+    if node is None or not node.versions:
+        return None
+    name = next((name for name in node.op.inputs if node.kept.get(name) is tensor.array), None)
+    node.versions = [watch for watch in node.versions if watch[0] != name]
+    return name
+
+
+def _references(tensor: Any) -> int:
+    """How many refer to the array of a tensor."""
+    return sys.getrefcount(tensor.array)
+
+
+class _Alone:
+    array = object()
+
+
+_ALONE = _references(_Alone)
 
 
 def _written_back(x: "Tensor", steps: tuple, value: "Tensor") -> "Tensor":
@@ -295,7 +323,6 @@ def _look_up(view: "Tensor", root: "Tensor") -> None:
     steps = view.base[1]
     for op, params, *_ in steps:
         found = found if op is None else op(found, **params)
-    view.array, view.version = found.array, version_of(root)
-    view.version.share(root, view)
+    view.array = found.array
     if not _without_graph(steps):
         view.node = found.node

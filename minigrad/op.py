@@ -11,7 +11,8 @@
 Positional arguments are arrays (or numbers, or None), keyword-only arguments are parameters. The argument names of the
 vjp rule say what the graph keeps alive: an input by its name, `y` the output, `<input>_shape`, a parameter, `needs`
 (which inputs want a gradient) and, for fused ops, `residuals`. They are resolved here, once; an unknown name fails at
-import.
+import. `@mul.vjp(kept_for={"a": "b", "b": "a"})` says besides that a is kept for the gradient of b alone: where b wants
+none, the rule gets None for a, and a may be freed, or written in place.
 
 Given raw arrays an op returns a raw array; given Tensors, a Tensor with a Node. A rule therefore runs on both: on raw
 arrays in a plain backward, and on Tensors when the gradient is to be differentiated again. `sum_to` of autograd.py
@@ -67,6 +68,7 @@ class Op:
         self.into: Callable | None = None
         self.into_names: list[str] = []
         self.keeps: list[tuple[str, str, Any]] = []  # (name the rule uses, what it is, its key)
+        self.kept_for: dict[str, int] = {}  # names kept for one input's gradient only: the input's number
         self.wants_needs = False
         self.signature = inspect.signature(forward)
         parameters = self.signature.parameters.values()
@@ -119,7 +121,7 @@ class Op:
         if self.view:
             inplace.mark_view(y, inputs[0], self, params)
         if recording:
-            kept, versions = self.keep(inputs, arrays, params, y, None) if self.keeps else _KEEPS_NOTHING
+            kept, versions = self.keep(inputs, arrays, parents, params, y, None) if self.keeps else _KEEPS_NOTHING
             y.node = Node(self, parents, kept, versions, out)
         return y
 
@@ -139,12 +141,16 @@ class Op:
             raise explain(self, error, list(arrays), params) from error
         return out if type(out) is _ndarray else self.unwrapped(out)
 
-    def keep(self, inputs: Sequence, arrays: list, params: dict, y: Tensor, residuals: Any) -> tuple[dict, list]:
+    def keep(
+        self, inputs: Sequence, arrays: list, parents: Sequence, params: dict, y: Tensor, residuals: Any
+    ) -> tuple[dict, list]:
         """What the rule asks for, by argument name, and the version of all kept memory that a write could change."""
         kept: dict[str, Any] = {}
         versions: list[tuple] = []
         for name, what, key in self.keeps:
-            if what == "input":
+            if name in self.kept_for and parents[self.kept_for[name]] is None:
+                kept[name] = None
+            elif what == "input":
                 kept[name] = arrays[key]
                 if isinstance(inputs[key], Tensor):
                     cell = inplace.version_of(inputs[key])
@@ -174,12 +180,19 @@ class Op:
         """An op may return more outputs, which carry no gradient (indices, batch statistics)."""
         y, *others = (from_raw(o) for o in out)
         if recording:
-            y.node = Node(self, parents, *self.keep(inputs, arrays, params, y, None), y.array)
+            y.node = Node(self, parents, *self.keep(inputs, arrays, parents, params, y, None), y.array)
         return y, *others
 
-    def vjp(self, rule: Callable) -> Callable:
-        """Decorator: the rule that gives the gradient of each input; its argument names are what the graph keeps."""
+    def vjp(self, rule: Callable | None = None, *, kept_for: dict[str, str] | None = None) -> Callable:
+        """Decorator: the rule that gives the gradient of each input; its argument names are what the graph keeps.
+
+        `kept_for` maps a name to the one input whose gradient it is needed for; the rule sees None where that input
+        wants no gradient.
+        """
+        if rule is None:
+            return functools.partial(self.vjp, kept_for=kept_for)
         self.keeps, self.wants_needs = self.resolve(rule)
+        self.kept_for = {name: self.inputs.index(other) for name, other in (kept_for or {}).items()}
         self.rule = rule
         return rule
 
@@ -275,7 +288,7 @@ class FusedOp(Op):
         """A fused forward returns its output, and what its vjp wants besides."""
         y = from_raw(out[0])
         if recording:
-            kept, versions = self.keep(inputs, arrays, params, y, out[1])
+            kept, versions = self.keep(inputs, arrays, parents, params, y, out[1])
             kept["the call"] = (arrays, params)  # its reference may have to run again
             y.node = Node(self, parents, kept, versions, y.array)
         return y

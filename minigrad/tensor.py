@@ -435,7 +435,7 @@ class Tensor:
         return ops.div(self, other)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return ops.reversed_div(other, self)
+        return ops.mul(ops.reciprocal(self), other)  # so PyTorch computes, and rounds, it
 
     def __floordiv__(self, other: Any) -> Tensor:
         return ops.floor_divide(self, other)

@@ -21,7 +21,7 @@ from programs.common import collect, outcome  # noqa: E402  found through the li
 
 TOPICS = (
     "autograd", "inplace", "indexing", "dtype", "creation", "tensor", "func", "vmap", "transforms", "linalg", "habits",
-    "complex", "statistics", "grad_names", "grad_fn",
+    "complex", "statistics", "grad_names", "grad_fn", "saved",
 )  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     lines = [f'"recorded_from": {json.dumps(f"PyTorch {torch.__version__}")}']
     for topic in TOPICS:
         asked = len(sys.argv) == 1 or topic in sys.argv[1:]
-        told = {} if asked else before[topic]
+        told = {} if asked else before.get(topic, {})
         for name, program in collect(importlib.import_module(f"programs.{topic}")).items() if asked else ():
             told[name] = outcome(program, torch)
             if not torch.is_grad_enabled() or torch.get_default_dtype() is not torch.float32:

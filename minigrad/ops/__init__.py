@@ -96,7 +96,6 @@ from minigrad.ops.elementwise import (
     mul as mul,
     neg as neg,
     remainder as remainder,
-    reversed_div as reversed_div,
     reversed_sub as reversed_sub,
     round as round,
     scaled as scaled,

@@ -48,7 +48,7 @@ def mul(a, b):
     return a * b
 
 
-@mul.vjp
+@mul.vjp(kept_for={"a": "b", "b": "a"})
 def mul_vjp(dy, a, b, needs):
     return dy * b if needs[0] else None, dy * a if needs[1] else None
 
@@ -69,13 +69,10 @@ def div(a, b):
     return a / b
 
 
-@div.vjp
-def div_vjp(dy, b, y, needs):
+@div.vjp(kept_for={"a": "b"})
+def div_vjp(dy, a, b, needs):
     da = dy / b
-    return da if needs[0] else None, -da * y if needs[1] else None
-
-
-reversed_div = div.printed_as("MulBackward0")
+    return da if needs[0] else None, -da * (a / b) if needs[1] else None
 
 
 def refuse_bools(name: str, *operands: Any) -> None:
@@ -125,7 +122,7 @@ def remainder(a, b):
     return kernels_of(a if is_array(a) else b).remainder(a, b)
 
 
-@remainder.vjp
+@remainder.vjp(kept_for={"a": "b", "b": "b"})
 def remainder_vjp(dy, a, b, needs):
     return dy, -dy * floor(div(a, b)) if needs[1] else None
 
@@ -137,7 +134,7 @@ def fmod(a, b):
     return kernels_of(a if is_array(a) else b).fmod(a, b)
 
 
-@fmod.vjp
+@fmod.vjp(kept_for={"a": "b", "b": "b"})
 def fmod_vjp(dy, a, b, needs):
     return dy, -dy * trunc(div(a, b)) if needs[1] else None
 

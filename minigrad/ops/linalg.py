@@ -33,7 +33,7 @@ def matmul(a, b):
 _unfolded = reshape.printed_as("UnsafeViewBackward0")
 
 
-@matmul.vjp
+@matmul.vjp(kept_for={"a": "b", "b": "a"})
 def matmul_vjp(dy, a, b, needs):  # broadcast batch axes are summed by the walk
     return matmul(dy, mT(b)) if needs[0] else None, matmul(mT(a), dy) if needs[1] else None
 

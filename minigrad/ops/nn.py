@@ -113,13 +113,13 @@ def linear(x, weight, bias):
     return kernels_of(x).matmul(rows, weight.swapaxes(0, 1), bias).reshape((*x.shape[:-1], width))
 
 
-@linear.vjp
-def linear_vjp(dy, x, weight, needs):
-    rows = numel(x.shape[:-1])
-    dy = dy.reshape((rows, weight.shape[0]))
+@linear.vjp(kept_for={"x": "weight", "weight": "x"})
+def linear_vjp(dy, x, weight, x_shape, needs):
+    rows = numel(x_shape[:-1])
+    dy = dy.reshape((rows, dy.shape[-1]))
     return (
-        matmul(dy, weight).reshape(x.shape) if needs[0] else None,
-        matmul(dy.swapaxes(0, 1), x.reshape((rows, x.shape[-1]))) if needs[1] else None,
+        matmul(dy, weight).reshape(x_shape) if needs[0] else None,
+        matmul(dy.swapaxes(0, 1), x.reshape((rows, x_shape[-1]))) if needs[1] else None,
         reduce.sum(dy, axis=(0,), keepdims=False) if needs[2] else None,
     )
 
