@@ -22,16 +22,17 @@ NumPy weights and data, {threads} threads and float32, and with PyTorch's fused 
 same. Every engine runs in a process of its own and they take turns; the first three losses agree to 1e-4.
 
 **Measured on {date} on {cpu}, {cores} cores.** The ratios hold for this processor only: on another one the libraries
-under the engines choose other instructions, and the order may change. {system}; {versions}; OPENBLAS_CORETYPE
-{openblas_coretype}. Two threads of this machine do {peak_gflops:.0f} GFLOP/s of multiply-adds in registers (measured):
-the peak that the shares refer to.
+under the engines choose other instructions, and the order may change.
+
+{system}; {versions}; OPENBLAS_CORETYPE {openblas_coretype}. {threads} threads of this machine do {peak_gflops:.0f}
+GFLOP/s of multiply-adds in registers (measured): the peak that the shares refer to.
 
 ![Time of each engine, as a multiple of minigrad's](performance.svg)
 
 ## A step
 
-The median step, in brackets the fastest tenth, in milliseconds (decode: a token); the share of the peak; and the time
-of the other engines divided by minigrad's, medians: above 1 minigrad is faster.
+The median step, in brackets the fastest tenth, in milliseconds (decode: a token); the share of the peak; and ratios:
+the median time of the other engine divided by minigrad's, so that above 1 minigrad is faster.
 
 """
 
@@ -77,17 +78,24 @@ def shown(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
+def figure(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def step_table(result: dict[str, Any], peers: list[str]) -> list[str]:
     peak = result["machine"]["peak_gflops"]
     lines = [
-        "| workload | GFLOP | minigrad | of peak | PyTorch eager |" + "".join(f" {ENGINES[p].title} |" for p in peers),
+        "| workload | GFLOP | minigrad, ms | of peak | PyTorch eager, ms |"
+        + "".join(f" ratio to {ENGINES[p].title} |" for p in peers),
         "|---|---|---|---|---|" + "---|" * len(peers),
     ]
     for name, found in result["workloads"].items():
         ours, torch = (found["engines"].get(engine, {}) for engine in ("minigrad", "torch"))
         share = found["flops"] / ours["median_ms"] / 1e6 / peak if "median_ms" in ours else None
         times = [
-            f"{row['median_ms']:.3g} ({row['p10_ms']:.3g})" if "median_ms" in row else "-" for row in (ours, torch)
+            f"{figure(row['median_ms'])} ({figure(row['p10_ms'])})" if "median_ms" in row else "-"
+            for row in (ours, torch)
         ]
         ratios = "".join(f" {shown(ratio(found, p), '.2f')} |" for p in peers)
         gflop = f"{found['flops'] / 1e9:.3g}"
@@ -137,7 +145,8 @@ def picture(result: dict[str, Any], path: Path) -> None:
         axis.bar(places, [v - 1 for v in values], width, bottom=1, label=ENGINES[peer].title)
     axis.axhline(1, color="black", linewidth=0.8)
     axis.set_yscale("log")
-    ticks = [0.125, 0.25, 0.5, 1, 2, 4, 8]
+    ratios = [1.0] + [r for name in names for peer in peers if (r := ratio(result["workloads"][name], peer))]
+    ticks = [2.0**power for power in range(-10, 11) if 0.4 * min(ratios) < 2.0**power < 2.5 * max(ratios)]
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.set_xticks(range(len(names)), names)

@@ -107,7 +107,7 @@ def table(name: str, found: dict[str, Any], peak: float) -> str:
     for engine, row in found["engines"].items():
         title = f"  {ENGINES[engine].title:28}"
         if "error" in row:
-            lines.append(f"{title}  {row['error']}")
+            lines.append(f"{title}  {row['error'][:120]}")
             continue
         speed = found["flops"] / row["median_ms"] / 1e6
         memory = f"{row['growth_mb']:+.0f} MB" if "growth_mb" in row else ""

@@ -21,6 +21,7 @@ BENCHMARKS = ROOT / "benchmarks"
 sys.path.append(str(BENCHMARKS))  # as `python benchmarks/run.py` has it
 
 import engines  # noqa: E402
+import page  # noqa: E402
 import run  # noqa: E402
 import scaling  # noqa: E402
 from workloads import WORKLOADS, build, flops  # noqa: E402
@@ -197,6 +198,11 @@ def test_page_shows_the_figures(tmp_path):
     text = (tmp_path / "performance.md").read_text(encoding="utf-8")
     assert "| mlp64 | 0.1 | 2 (1.5) | 50% | 3 (2.5) | 1.50 | 2.50 |" in text
     assert "| mlp64 | 10 | 20 |" in text and "2026-01-02 on A Processor, 2 cores" in text
+    assert text == page.page(some_result(), "benchmarks/results/figures.json")
+    for kept in (ROOT / "docs").glob("performance.md"):  # the one in docs, once there are figures, is of its figures
+        text = kept.read_text(encoding="utf-8")
+        figures = ROOT / next(part for part in text.split("`") if part.startswith("benchmarks/results/"))
+        assert page.page(json.loads(figures.read_text(encoding="utf-8")), f"benchmarks/results/{figures.name}") == text
     picture = (tmp_path / "performance.svg").read_text(encoding="utf-8")
     assert "mlp64" in picture and "PyTorch eager" in picture and len(picture) < 60_000
 
