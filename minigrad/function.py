@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import autograd, inplace
+from minigrad import autograd, batching, inplace, ops
 from minigrad.autograd import Node
 from minigrad.backend import kernels_of
 from minigrad.tensor import Tensor, from_raw
@@ -90,7 +90,14 @@ class Function:
 
     `forward(ctx, *args)`, or `forward(*args)` with `setup_context(ctx, inputs, output)` beside it, and
     `backward(ctx, *grads)`, all static. Tensors among the arguments themselves (not inside lists) get gradients.
+
+    Under `vmap` both see one example, whose tensors hold all of them. Code that cannot do with that (it calls NumPy)
+    gives `vmap(info, in_dims, *args) -> (outputs, out_dims)` as well, which gets whole tensors: `in_dims` says which
+    dim of each argument counts the `info.batch_size` examples, `out_dims` which of each output does (None: none).
     """
+
+    generate_vmap_rule = False  # accepted: it is what happens without a `vmap`
+    vmap: Callable | None = None
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -117,6 +124,11 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run forward, and record the call where an argument requires a gradient."""
+        if batching.levels():
+            found = batching.levels_among(args, {})
+            if found and cls.vmap is not None:
+                return ops.by_own_rule(cls.vmap, args, found[-1])
+            args = tuple(batching.shared(x, found) for x in args)
         ctx = FunctionCtx()
         nodes = [x.node if isinstance(x, Tensor) and x.requires_grad else None for x in args]
         ctx.needs_input_grad = tuple(node is not None for node in nodes)
@@ -171,6 +183,7 @@ class _Call:
         self.name = function.__name__
         self.label = f"{self.name}Backward"
         self.arrived: set[int] = set()
+        self.levels = tuple(batching.levels())
         differentiable = [i for i, x in enumerate(outputs) if self.gets_gradient(x)]
         self.outputs = [(tuple(x.shape), x.array.dtype) if isinstance(x, Tensor) else None for x in outputs]
         self.differentiable = differentiable
@@ -238,7 +251,8 @@ class _Call:
         """The user's backward."""
         self.ctx.restored = self.restore(node)
         try:
-            gradients = self.function.backward(self.ctx, *self.split(dy))
+            with batching.inside_of(self.levels):
+                gradients = self.function.backward(self.ctx, *self.split(dy))
         finally:
             self.ctx.restored = None
             self.arrived.clear()

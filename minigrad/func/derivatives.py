@@ -16,7 +16,7 @@ from minigrad.ops import identity
 from minigrad.tensor import Tensor
 
 
-class _Run:
+class Run:
     """One run of a function on fresh leaves: its inputs, and what of its graph came from outside."""
 
     def __init__(self, primals: Any):
@@ -148,7 +148,7 @@ def grad_and_value(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: 
 
     def both(*args: Any, **kwargs: Any) -> Any:
         f, primals = by_arguments(func, argnums, args, kwargs)
-        run = _Run(primals)
+        run = Run(primals)
         with autograd.enable_grad():
             value, aux = with_aux("grad_and_value(f)(*args)", f(*run.inputs), has_aux)
             if not isinstance(value, Tensor):
@@ -191,7 +191,7 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
 
     u has the structure of f's outputs. With `has_aux`, f returns (outputs, aux), and aux comes third.
     """
-    run = _Run(primals)
+    run = Run(primals)
     with autograd.enable_grad():
         outputs, aux = with_aux("vjp(f, *primals)", func(*run.inputs), has_aux)
     leaves, spec = only_tensors("vjp(f, *primals)", outputs), pytree.flatten(outputs)[1]
@@ -232,7 +232,7 @@ def pushing(func: Callable, primals: tuple, has_aux: bool, strict: bool) -> tupl
     name = "jvp(f, primals, tangents)"
     if not pytree.leaves_of(primals):
         raise RuntimeError(f"{name}: Expected primals to contain at least one Tensor.")
-    run, spec = _Run(primals), pytree.flatten(primals)[1]
+    run, spec = Run(primals), pytree.flatten(primals)[1]
     with autograd.enable_grad():
         outputs, aux = with_aux(name, func(*run.inputs), has_aux)
         leaves = only_tensors(name, outputs)

@@ -4,13 +4,12 @@
 of the inputs forward, a column each: for functions with few inputs. Both give the same matrix.
 """
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from minigrad import autograd, creation, pytree
-from minigrad.func.derivatives import _Run, by_arguments, jvp, only_tensors, pushing, with_aux
-from minigrad.func.region import region
+from minigrad.batching import region
+from minigrad.func.derivatives import Run, by_arguments, jvp, only_tensors, pushing, with_aux
 from minigrad.func.vmap import vmap
 from minigrad.ops import reshape
 from minigrad.tensor import Tensor
@@ -35,7 +34,7 @@ def jacrev(
 
     def jacobian(*args: Any) -> Any:
         f, primals = by_arguments(func, argnums, args, {})
-        run = _Run(primals)
+        run = Run(primals)
         with autograd.enable_grad():
             outputs, aux = with_aux("jacrev(f)(*args)", f(*run.inputs), has_aux)
             leaves, spec = only_tensors("vjp(f, *primals)", outputs), pytree.flatten(outputs)[1]
@@ -46,7 +45,7 @@ def jacrev(
     return jacobian
 
 
-def _rows(run: _Run, y: Tensor, chunk_size: int | None) -> Any:
+def _rows(run: Run, y: Tensor, chunk_size: int | None) -> Any:
     """The derivatives of all entries of y by the inputs."""
     rows = vmap(lambda u: run.gradients([y], [u]), chunk_size=chunk_size)(unit_vectors(y.detach()))
     return pytree.map_leaves(lambda x: reshape(x, shape=(*y.array.shape, *x.array.shape[1:])), rows)
@@ -62,28 +61,30 @@ def jacfwd(
 
     def jacobian(*args: Any) -> Any:
         f, primals = by_arguments(func, argnums, args, {})
+        outputs, push, aux = _pushed(f, primals, has_aux, randomness)
         inputs, spec = pytree.flatten(primals)
-        push: Callable
-        if randomness == "different":
-            outputs, aux = with_aux("jvp(f, primals, tangents)", f(*primals), has_aux)
-            push = lambda *tangents: jvp(f, primals, tangents, has_aux=has_aux)[1]  # noqa: E731
-        else:
-            with region(0, randomness) if randomness == "error" else contextlib.nullcontext():
-                outputs, push, aux = pushing(f, primals, has_aux, False)
-        leaves = only_tensors("jvp(f, primals, tangents)", outputs)
         columns = [_columns(push, inputs, spec, k, randomness) for k in range(len(inputs))]
         blocks = []
-        for i, y in enumerate(leaves):
-            block = [
-                reshape(column[i], shape=(*y.array.shape, *x.array.shape))
-                for column, x in zip(columns, inputs, strict=True)
-            ]
+        for i, y in enumerate(only_tensors("jvp(f, primals, tangents)", outputs)):
+            shapes = [(*y.array.shape, *x.array.shape) for x in inputs]
+            block = [reshape(column[i], shape=shape) for column, shape in zip(columns, shapes, strict=True)]
             tree = pytree.unflatten(spec, block)
             blocks.append(tree[0] if isinstance(argnums, int) else tree)
         found = pytree.unflatten(pytree.flatten(outputs)[1], blocks)
         return (found, aux) if has_aux else found
 
     return jacobian
+
+
+def _pushed(f: Callable, primals: tuple, has_aux: bool, randomness: str) -> tuple[Any, Callable, Any]:
+    """(outputs, v -> J v, aux): f is run once, or, where its random numbers are to differ, once for each v."""
+    if randomness == "error":
+        with region(0, randomness):
+            return pushing(f, primals, has_aux, False)
+    if randomness == "same":
+        return pushing(f, primals, has_aux, False)
+    outputs, aux = with_aux("jvp(f, primals, tangents)", f(*primals), has_aux)
+    return outputs, lambda *tangents: jvp(f, primals, tangents, has_aux=has_aux)[1], aux
 
 
 def _columns(push: Callable, inputs: list, spec: Any, k: int, randomness: str) -> list[Tensor]:

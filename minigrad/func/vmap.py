@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad import pytree
-from minigrad.func.region import region, shared
+from minigrad.batching import region, shared
 from minigrad.kernels.batched import Batched
 from minigrad.ops import batch_in, batch_out, cat
 from minigrad.tensor import Tensor, one_dim

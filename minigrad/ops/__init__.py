@@ -31,6 +31,7 @@ from minigrad.ops.batching import (
     batch_out as batch_out,
     batch_share as batch_share,
     batch_total as batch_total,
+    by_own_rule as by_own_rule,
     example_by_example as example_by_example,
 )
 from minigrad.ops.comparison import (

@@ -11,9 +11,11 @@ the weights shared. Once it has finished, each use has added to one loss, and th
 """
 
 import functools
+from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
+from minigrad import pytree
 from minigrad.kernels.batched import Level, crossing, is_active, top
 from minigrad.op import op
 from minigrad.ops.indexing import getitem
@@ -97,11 +99,35 @@ def example_by_example(function: Callable) -> Callable:
 
 def _apart(x: Any, level: Level) -> Callable:
     """What example i sees of an argument, as a function of i."""
-    if not isinstance(x, Tensor):
+    whole = _whole(x, level)
+    if whole is x:
         return lambda i: x
+    return lambda i: getitem(whole, index=(i,))
+
+
+def _whole(x: Any, level: Level) -> Any:
+    """The tensor of all examples, along dim 0; x itself if it is the same for all and has no gradient."""
+    if not isinstance(x, Tensor):
+        return x
     if top((x.array,)) is not level:
         if not x.requires_grad:
-            return lambda i: x
+            return x
         x = batch_share(x, level=level)  # its gradient is one for each example
-    whole = batch_out(x, level=level, dim=0)
-    return lambda i: getitem(whole, index=(i,))
+    return batch_out(x, level=level, dim=0)
+
+
+VmapInfo = namedtuple("VmapInfo", ("batch_size", "randomness"))
+
+
+def by_own_rule(rule: Callable, args: tuple, level: Level) -> Any:
+    """What `rule(info, in_dims, *args) -> (outputs, out_dims)` makes of the tensors of all examples of `level`."""
+    whole = [_whole(x, level) for x in args]
+    dims = tuple(0 if x is not given else None for x, given in zip(whole, args, strict=True))
+    outputs, out_dims = rule(VmapInfo(level.size, level.randomness), dims, *whole)
+    leaves, spec = pytree.flatten(outputs)
+    places = pytree.spread(out_dims, spec)
+    if places is None:
+        raise ValueError(f"the vmap of an autograd.Function returned {spec} and out_dims {out_dims}, which do not fit")
+    return pytree.unflatten(
+        spec, [x if d is None else batch_in(x, level=level, dim=d) for x, d in zip(leaves, places, strict=True)]
+    )

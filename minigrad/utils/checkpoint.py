@@ -7,7 +7,7 @@ segments of k, the graph holds n / k segment inputs plus one segment's inner arr
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad import autograd, random
+from minigrad import autograd, batching, random
 from minigrad.autograd import Node
 from minigrad.inplace import version_of
 from minigrad.ops import cat_arrays, getitem, reshape
@@ -25,6 +25,7 @@ class _Segment:
     def __init__(self, function: Callable, args: tuple, kwargs: dict, preserve_rng_state: bool):
         self.function, self.args, self.kwargs = function, _as_now(args), _as_now(kwargs)
         self.rng_state = random.get_rng_state() if preserve_rng_state else None
+        self.levels = tuple(batching.levels())
 
     def run(self, args: tuple, kwargs: dict) -> tuple[Tensor, Any]:
         """The outputs laid end to end as one flat tensor (a node has one output), and their layout."""
@@ -41,7 +42,7 @@ class _Segment:
         if self.rng_state is not None:
             random.set_rng_state(self.rng_state)
         try:
-            with autograd.enable_grad():
+            with autograd.enable_grad(), batching.inside_of(self.levels):
                 return self.run(_as_now(self.args), _as_now(self.kwargs))[0].node
         finally:
             random.set_rng_state(now)

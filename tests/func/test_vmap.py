@@ -188,6 +188,80 @@ def test_convolutions_with_a_weight_of_each_example():
             near(got, mg.stack([w[k] for w in wanted]), 1e-10)
 
 
+# ---------------------------------------------------------------- functions of the user's own
+
+
+class SineOf(autograd.Function):
+    """x sin(w), whose backward makes tensors of its own."""
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return x * w.sin()
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, w = ctx.saved_tensors
+        return mg.where(mg.ones(w.shape) > 0, dy * w.sin(), 0.0), dy * x * w.cos()
+
+
+def test_a_function_of_the_users_own():
+    x, w = rows(3, 2), rows(2, seed=1).requires_grad_()
+    y = vmap(lambda a: SineOf.apply(a, w))(x)
+    near(y, x * w.sin())
+    (first,) = autograd.grad(y.sum(), w, create_graph=True)
+    near(first, (x * w.cos()).sum(0))
+    near(autograd.grad(first.sum(), w)[0], -(x * w.sin()).sum(0))
+    near(vmap(grad(lambda w, a: SineOf.apply(a, w).sum()), (None, 0))(w.detach(), x), x * w.cos())
+
+
+class Sorted(autograd.Function):
+    """Sorting by NumPy, which wants the numbers: it says itself what to do with a batch."""
+
+    @staticmethod
+    def forward(ctx, x, dim):
+        order = mg.tensor(np.argsort(x.detach().numpy(), axis=dim))
+        ctx.save_for_backward(order)
+        ctx.dim = dim
+        return x.gather(dim, order)
+
+    @staticmethod
+    def backward(ctx, dy):
+        (order,) = ctx.saved_tensors
+        return mg.zeros_like(dy).scatter(ctx.dim, order, dy), None
+
+    @staticmethod
+    def vmap(info, in_dims, x, dim):
+        assert (info.batch_size, info.randomness, in_dims) == (3, "error", (0, None))
+        return Sorted.apply(x, dim + 1), 0
+
+
+def test_a_function_with_a_rule_of_its_own():
+    x, w, weights = rows(3, 4), rows(4, seed=1), mg.arange(4.0).double()
+    near(vmap(lambda a: Sorted.apply(a, 0))(x), x.sort(1).values)
+    f = lambda w, a: (Sorted.apply(a * w, 0) * weights).sum()  # noqa: E731
+    wanted = [grad(lambda w, a=a: ((a * w).sort().values * weights).sum())(w) for a in x]
+    near(vmap(grad(f), (None, 0))(w, x), mg.stack(wanted))
+    near(grad(lambda w: vmap(f, (None, 0))(w, x).sum())(w), mg.stack(wanted).sum(0))
+
+
+def test_a_checkpointed_segment_runs_again_as_it_ran():
+    x, w = rows(3, 20), rows(20, seed=1).requires_grad_()
+
+    def f(a, keep):
+        def segment(b):
+            return (F.dropout(b * w, 0.5).sin() * mg.where(w > 0, b, w)).sum()
+
+        return segment(a) if keep else mg.utils.checkpoint.checkpoint(segment, a, use_reentrant=False)
+
+    found = []
+    for keep in (True, False):
+        mg.manual_seed(0)
+        y = vmap(lambda a, keep=keep: f(a, keep), randomness="different")(x)
+        found.append(autograd.grad(y.pow(2).sum(), w)[0])
+    near(*found)
+
+
 # ---------------------------------------------------------------- random numbers
 
 
@@ -291,7 +365,7 @@ def test_the_ways_of_calling_are_put_back_after_an_error():
     with pytest.raises(ZeroDivisionError):
         vmap(lambda a: 1 / 0)(mg.ones(2))
     assert before == ([kind.__dict__["__call__"] for kind in (Op, FusedOp)], mg.Generator.__dict__["normal"])
-    assert not func.region.levels()
+    assert not mg.batching.levels()
 
 
 def test_other_threads_do_not_notice():

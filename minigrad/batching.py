@@ -9,7 +9,7 @@ ones know nothing of it.
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -38,14 +38,28 @@ _former: dict[tuple[type, str], Any] = {}
 def region(size: int, randomness: str) -> Iterator[Level]:
     """A `with` block inside which a new level of that many examples is there."""
     level = Level(size, randomness)
-    levels().append(level)
-    _switch(+1)
     try:
-        yield level
+        with inside_of((*levels(), level)):
+            yield level
     finally:
-        _switch(-1)
-        levels().remove(level)
         level.active = False
+
+
+@contextmanager
+def inside_of(those: Sequence[Level]) -> Iterator[None]:
+    """A `with` block in which calls are made as they were inside those levels, running or not: code that was written
+    there (a backward, a checkpointed segment) runs again.
+    """
+    former = levels()
+    _here.levels = list(those)
+    if those:
+        _switch(+1)
+    try:
+        yield
+    finally:
+        if those:
+            _switch(-1)
+        _here.levels = former
 
 
 def levels() -> list[Level]:
@@ -81,7 +95,7 @@ def _switch(step: int) -> None:
 def _admitting(call: Callable) -> Callable:
     @functools.wraps(call)
     def admitted(self: Op, *inputs: Any, **params: Any) -> Any:
-        found = _levels_among(inputs, params)
+        found = levels_among(inputs, params)
         if found and (len(inputs) > 1 or params):
             inputs = tuple(shared(x, found) for x in inputs)
             params = {name: _shared_parameter(value, found) for name, value in params.items()}
@@ -95,13 +109,13 @@ def _admitting_vjp(vjp: Callable) -> Callable:
 
     @functools.wraps(vjp)
     def admitted(self: FusedOp, node: Any, parents: Any, dy: Any) -> Any:
-        found = _levels_among((dy, *node.kept["the call"][0]), {})
+        found = levels_among((dy, *node.kept["the call"][0]), {})
         return vjp(self, node, parents, shared(dy, found) if found else dy)
 
     return admitted
 
 
-def _levels_among(inputs: Any, params: dict) -> list[Level]:
+def levels_among(inputs: Any, params: dict) -> list[Level]:
     """The levels at which some array is Batched, the oldest first."""
     found: dict[Level, None] = {}
     for x in (*inputs, *params.values()) if params else inputs:
