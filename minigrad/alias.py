@@ -86,6 +86,7 @@ TABLE: dict[str, str] = {
     "torch.nn.init": "minigrad.nn.init",
     "torch.nn.modules": "minigrad.nn",
     **_NN_FILES,
+    "torch.nn.modules.module": "minigrad.nn.module",
     "torch.nn.parallel": "minigrad.nn.parallel",
     "torch.nn.parallel.data_parallel": "minigrad.nn.parallel",
     "torch.nn.parallel.distributed": "minigrad.nn.parallel",

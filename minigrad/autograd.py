@@ -72,6 +72,7 @@ class Node:
     # What few nodes have is looked up on the class until it is set: making a node is the hottest line of the library.
     requires_grad = True
     hooks: Any = None  # a dict, once there is one
+    after_hooks: Any = None  # of a leaf, called when its .grad has been added to
     grad: Any = None
     retains_grad = False
     label: Any = None  # the name it is printed under, where that is not its op's: see grad_names.py
@@ -151,6 +152,9 @@ def walk(
         if op is None:
             if wanted is None:
                 accumulate(node, dy, ours, create_graph)
+                if node.after_hooks:
+                    for hook in list(node.after_hooks.values()):
+                        hook()
             continue
         if node.retains_grad and wanted is None:
             accumulate(node, dy, False, create_graph)

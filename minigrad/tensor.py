@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import math
 import operator
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -294,6 +295,17 @@ class Tensor:
         if self.node.hooks is None:
             self.node.hooks = {}
         return HookHandle(self.node.hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable) -> HookHandle:
+        """Call `hook(tensor)` when a backward has added to this leaf's `.grad`: an optimizer may step right there."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if self.node.after_hooks is None:
+            self.node.after_hooks = {}
+        leaf = weakref.ref(self)  # a node holds no tensors
+        return HookHandle(self.node.after_hooks, lambda: hook(leaf()))
 
     def backward(
         self, gradient: Tensor | None = None, retain_graph: builtins.bool | None = None,
@@ -1733,7 +1745,7 @@ class HookHandle:
 
     __slots__ = ("hooks", "key")
 
-    def __init__(self, hooks: dict, hook: Callable):
+    def __init__(self, hooks: dict, hook: Any):
         self.hooks = hooks
         self.key = object()
         hooks[self.key] = hook

@@ -1,4 +1,4 @@
-"""Calling a module that has hooks: before and after its forward, before and after its backward.
+"""Calling a module that has hooks, its own or those of every module: around its forward, and around its backward.
 
 Backward hooks want all gradients of a module's inputs (or outputs) at once, and the walk delivers them one node at
 a time. `Joint` puts two identity ops on each tensor: the younger ones are reached first and note their gradients; when
@@ -42,16 +42,44 @@ def register(table: dict, hook: Callable, prepend: bool, with_kwargs: bool = Fal
     return handle
 
 
+everywhere: dict[Any, tuple[str, Callable]] = {}  # the hooks of every module: when they are called, and the hook
+
+
+def _hooks(when: str, own: dict) -> list[Callable]:
+    """Those of every module, then a module's own."""
+    return [hook for moment, hook in everywhere.values() if moment == when] + list(own.values())
+
+
+def register_module_forward_pre_hook(hook: Callable) -> HookHandle:
+    """Call `hook(module, args)` before the `forward` of every module; see `Module.register_forward_pre_hook`."""
+    return HookHandle(everywhere, ("forward pre", hook))
+
+
+def register_module_forward_hook(hook: Callable, *, with_kwargs: bool = False) -> HookHandle:
+    """Call `hook(module, args, output)` after the `forward` of every module; see `Module.register_forward_hook`."""
+    return HookHandle(everywhere, ("forward", WithKwargs(hook) if with_kwargs else hook))
+
+
+def register_module_full_backward_pre_hook(hook: Callable) -> HookHandle:
+    """Call `hook(module, grad_output)` before the backward of every module."""
+    return HookHandle(everywhere, ("backward pre", hook))
+
+
+def register_module_full_backward_hook(hook: Callable) -> HookHandle:
+    """Call `hook(module, grad_input, grad_output)` in the backward of every module."""
+    return HookHandle(everywhere, ("backward", hook))
+
+
 def call(module: "Module", args: tuple, kwargs: dict) -> Any:
     """`module(*args, **kwargs)` with the hooks of the module."""
-    for hook in list(module._forward_pre_hooks.values()):
+    for hook in _hooks("forward pre", module._forward_pre_hooks):
         args, kwargs = _run_pre_hook(hook, module, args, kwargs)
     backward = None
-    if module._backward_hooks or module._backward_pre_hooks:
+    if _hooks("backward", module._backward_hooks) or _hooks("backward pre", module._backward_pre_hooks):
         backward = _BackwardHooks(module, args)
         args = Joint(backward.after).attach(args)
     output = module.forward(*args, **kwargs)
-    for hook in list(module._forward_hooks.values()):
+    for hook in _hooks("forward", module._forward_hooks):
         given = (module, args, kwargs, output) if isinstance(hook, WithKwargs) else (module, args, output)
         answer = hook(*given)
         output = output if answer is None else answer
@@ -67,8 +95,8 @@ class _BackwardHooks:
 
     def __init__(self, module: "Module", args: tuple):
         self.module = module
-        self.hooks = list(module._backward_hooks.values())
-        self.pre_hooks = list(module._backward_pre_hooks.values())
+        self.hooks = _hooks("backward", module._backward_hooks)
+        self.pre_hooks = _hooks("backward pre", module._backward_pre_hooks)
         self.any_input = any(isinstance(x, Tensor) and x.requires_grad for x in args)
         # Of inputs that get no gradient, what a zero gradient needs: keeping the inputs would keep their memory.
         self.blanks = [

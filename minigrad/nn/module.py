@@ -11,6 +11,12 @@ from typing import Any
 
 from minigrad import autograd, backend, dtype as dtypes, printing
 from minigrad.nn import hooks, state
+from minigrad.nn.hooks import (
+    register_module_forward_hook as register_module_forward_hook,
+    register_module_forward_pre_hook as register_module_forward_pre_hook,
+    register_module_full_backward_hook as register_module_full_backward_hook,
+    register_module_full_backward_pre_hook as register_module_full_backward_pre_hook,
+)
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import HookHandle, Tensor
 
@@ -51,6 +57,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks:
+            return hooks.call(self, args, kwargs)
+        if hooks.everywhere:
             return hooks.call(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
