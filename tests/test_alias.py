@@ -102,10 +102,12 @@ def test_what_a_program_sets_is_set_in_minigrad(on, monkeypatch) -> None:
     import torch
     import torch.backends.cudnn as cudnn
 
-    monkeypatch.setattr(mg.nn.functional, "relu", mg.nn.functional.relu)  # so that it is put back after the test
+    # So that they are put back after the test; of the alias's module pytest would delete them.
+    monkeypatch.setattr(mg.nn.functional, "relu", mg.nn.functional.relu)
+    monkeypatch.setattr(mg.backends.cudnn, "benchmark", False)
     torch.nn.functional.relu = abs  # as a program that wraps a function does
     assert mg.nn.functional.relu is abs
-    monkeypatch.setattr(cudnn, "benchmark", True)
+    cudnn.benchmark = True
     assert mg.backends.cudnn.benchmark is True
     with pytest.raises(AttributeError, match=r"no switch `backends.cudnn.benchmrk`; it has .*benchmark"):
         cudnn.benchmrk = True
