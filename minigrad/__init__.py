@@ -88,6 +88,7 @@ from minigrad.onemachine.settings import (
 )
 from minigrad.ops import (
     cat,
+    cdist,
     complex,
     complex_as_pairs as view_as_real,
     dstack,
@@ -95,6 +96,7 @@ from minigrad.ops import (
     hstack,
     meshgrid,
     pairs_as_complex as view_as_complex,
+    pdist,
     polar,
     stack,
     tensordot,
@@ -179,6 +181,9 @@ cumsum, cumprod, norm, topk, sort, argsort = (
     Tensor.cumsum, Tensor.cumprod, Tensor.norm, Tensor.topk, Tensor.sort, Tensor.argsort,
 )  # fmt: skip
 unique, histc, histogram, bincount = Tensor.unique, Tensor.histc, Tensor.histogram, Tensor.bincount
+mode, quantile, nanquantile, cov, corrcoef = (
+    Tensor.mode, Tensor.quantile, Tensor.nanquantile, Tensor.cov, Tensor.corrcoef,
+)  # fmt: skip
 
 # Shape.
 reshape, flatten, ravel, unflatten = Tensor.reshape, Tensor.flatten, Tensor.ravel, Tensor.unflatten

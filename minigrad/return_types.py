@@ -5,7 +5,7 @@ from typing import Any
 
 _PAIR = "values indices"
 _FIELDS = {
-    **dict.fromkeys(("max", "min", "median", "sort", "topk"), _PAIR),
+    **dict.fromkeys(("max", "min", "median", "mode", "sort", "topk"), _PAIR),
     "histogram": "hist bin_edges",
     "linalg_eigh": "eigenvalues eigenvectors",
     "linalg_lstsq": "solution residuals rank singular_values",

@@ -1049,6 +1049,26 @@ class Tensor:
     ) -> Any:
         return ops.histogram(self, bins, range=range, weight=weight, density=density)
 
+    def mode(self, dim: int = -1, keepdim: builtins.bool = False) -> Any:
+        """(values, indices) of the commonest entries."""
+        return ops.mode(self, dim, keepdim)
+
+    def quantile(
+        self, q: Any, dim: int | None = None, keepdim: builtins.bool = False, *, interpolation: str = "linear"
+    ) -> Tensor:
+        return ops.quantile(self, q, dim, keepdim, interpolation=interpolation)
+
+    def nanquantile(
+        self, q: Any, dim: int | None = None, keepdim: builtins.bool = False, *, interpolation: str = "linear"
+    ) -> Tensor:
+        return ops.quantile(self, q, dim, keepdim, interpolation=interpolation, ignore_nan=True)
+
+    def cov(self, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
+        return ops.cov(self, correction=correction, fweights=fweights, aweights=aweights)
+
+    def corrcoef(self) -> Tensor:
+        return ops.corrcoef(self)
+
     def bincount(self, weights: Any = None, minlength: int = 0) -> Tensor:
         return ops.bincount(self, weights, minlength=minlength)
 

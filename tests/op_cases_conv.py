@@ -376,6 +376,14 @@ RESIZING = [
     resize("area", (1, 2, 4, 6), lambda x, size, mode: adaptive(lambda w: w.mean((-1, -2)))(x, size), size=(2, 3),
            mode="area"),
     Case("nn.functional.pixel_shuffle", F.pixel_shuffle, ((2, 8, 2, 3),), {"upscale_factor": 2}, oracle=shuffled),
+    *(
+        Case("nn.functional.grid_sample", F.grid_sample, ((2, 2, 3, 4), (2, 2, 3, 2)),
+             {"mode": mode, "padding_mode": padding, "align_corners": False}, low=-0.9, high=0.9, note=mode)
+        for mode, padding in (("bilinear", "zeros"), ("nearest", "border"), ("bicubic", "reflection"))
+    ),
+    Case("nn.functional.affine_grid", F.affine_grid, ((2, 2, 3),), {"size": (2, 1, 3, 2), "align_corners": True},
+         oracle=lambda theta, size, align_corners: np.stack([
+             [theta[:, :, :2] @ (x, y) + theta[:, :, 2] for x in (-1, 1)] for y in (-1, 0, 1)]).transpose(2, 0, 1, 3)),
     Case("nn.functional.channel_shuffle", F.channel_shuffle, ((2, 6, 3, 2),), {"groups": 2},
          oracle=lambda x, groups: x[:, [0, 3, 1, 4, 2, 5]]),
     Case("nn.functional.pixel_unshuffle", lambda x: F.pixel_unshuffle(F.pixel_shuffle(x, 2), 2), ((1, 4, 3, 2),),

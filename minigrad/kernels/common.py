@@ -325,13 +325,9 @@ def argsort(x, axis, descending):
     """Stable in both directions: equal entries stay in order, nan counts as the largest."""
     xp = array_module(x)
     if not descending:
-        return _stable_argsort(xp, x, axis)
-    order = _stable_argsort(xp, xp.flip(x, axis), axis)
+        return xp.argsort(x, axis=axis, kind="stable")
+    order = xp.argsort(xp.flip(x, axis), axis=axis, kind="stable")
     return x.shape[axis] - 1 - xp.flip(order, axis)
-
-
-def _stable_argsort(xp, x, axis):
-    return x.argsort(axis=axis, kind="stable") if xp.__name__ == "numpy" else xp.argsort(x, axis=axis)
 
 
 def unique(x, dim):

@@ -76,6 +76,10 @@ from minigrad.ops.conv import (
     conv_transpose2d as conv_transpose2d,
     im2col as im2col,
 )
+from minigrad.ops.distance import (
+    cdist as cdist,
+    pdist as pdist,
+)
 from minigrad.ops.elementwise import (
     abs as abs,
     add as add,
@@ -286,6 +290,12 @@ from minigrad.ops.shape import (
     unsqueeze as unsqueeze,
     view as view,
     vstack as vstack,
+)
+from minigrad.ops.statistics import (
+    corrcoef as corrcoef,
+    cov as cov,
+    mode as mode,
+    quantile as quantile,
 )
 from minigrad.ops.transcendental import (
     acos as acos,

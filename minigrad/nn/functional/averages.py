@@ -6,6 +6,7 @@ along its rows and then along its columns. The gradient is the product with M tr
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -60,19 +61,24 @@ def linear_matrix(n: int, out: int, scale: float | None, align_corners: bool) ->
 
 @functools.lru_cache(maxsize=64)
 def cubic_matrix(n: int, out: int, scale: float | None, align_corners: bool) -> np.ndarray:
-    """(out, n): each row weighs the four entries around the place by cubic convolution with a = -3/4 (Keys, 1981)."""
+    """(out, n): each row weighs the four entries around the place by `cubic_weights`."""
     place = sources(n, out, scale, align_corners)
     left = np.floor(place).astype(int)
-    part, a = place - left, -0.75
+    terms = zip((-1, 0, 1, 2), cubic_weights(place - left), strict=True)
+    return _rows(n, [(np.clip(left + k, 0, n - 1), w) for k, w in terms])
 
-    def near(d: np.ndarray) -> np.ndarray:  # |d| <= 1
+
+def cubic_weights(part: Any) -> list[Any]:
+    """What the entries at -1, 0, 1, 2 weigh at a place `part` in [0, 1): cubic convolution, a = -3/4 (Keys, 1981)."""
+    a = -0.75
+
+    def near(d: Any) -> Any:  # |d| <= 1
         return ((a + 2) * d - (a + 3)) * d * d + 1
 
-    def far(d: np.ndarray) -> np.ndarray:  # 1 <= |d| <= 2
+    def far(d: Any) -> Any:  # 1 <= |d| <= 2
         return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
-    weights = [far(part + 1), near(part), near(1 - part), far(2 - part)]
-    return _rows(n, [(np.clip(left + k, 0, n - 1), w) for k, w in zip((-1, 0, 1, 2), weights, strict=True)])
+    return [far(part + 1), near(part), near(1 - part), far(2 - part)]
 
 
 def _rows(n: int, terms: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
