@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from case import Case, Maker
-from makers import away_from, integers, values
+from makers import apart, away_from, integers, values
 
 from minigrad.nn import functional as F
 
@@ -210,6 +210,41 @@ def hinge(x: Any, t: Any, margin: float) -> Any:
     return np.where(t == 1, x, np.maximum(margin - x, 0)).mean()
 
 
+def multi_margin(x: Any, t: Any, p: int) -> Any:
+    return np.array([sum(max(0, 9 - x[n, t[n]] + x[n, i]) ** p for i in range(4) if i != t[n]) / 4 for n in range(3)])
+
+
+def several_labels(x: Any, t: Any) -> Any:
+    rows = [[label for k, label in enumerate(row) if -1 not in row[: k + 1]] for row in t]
+    return np.array([
+        sum(max(0, 1 - x[n, k] + x[n, i]) for k in row for i in range(4) if i not in row) / 4
+        for n, row in enumerate(rows)
+    ])  # fmt: skip
+
+
+MARGINS = [
+    *(
+        Case("nn.functional.multi_margin_loss", F.multi_margin_loss, (S34, values([3, 0, 0])),
+             {"p": p, "margin": 9.0, "reduction": "none"}, note=f"p {p}",
+             oracle=lambda x, t, p, margin, reduction: multi_margin(x, t, p))
+        for p in (1, 2)
+    ),
+    Case("nn.functional.multi_margin_loss", lambda x, t, w: F.multi_margin_loss(x, t, 1, 9.0, w),
+         (S34, values([3, 0, 0]), values([0.5, 1.0, 1.0, 2.0])), gradient=False, note="weights",
+         oracle=lambda x, t, w: (multi_margin(x, t, 1) * w[t]).mean()),
+    Case("nn.functional.multilabel_margin_loss", F.multilabel_margin_loss,
+         (apart(S34), values([[3, 0, -1, 1], [-1, 0, 1, 2], [2, 1, 0, 3]])), {"reduction": "none"},
+         oracle=lambda x, t, reduction: several_labels(x, t)),
+    Case("nn.functional.soft_margin_loss", F.soft_margin_loss, (S34, SIGNS),
+         oracle=lambda x, t: np.log1p(np.exp(-t * x)).mean()),
+    Case("nn.functional.multilabel_soft_margin_loss", F.multilabel_soft_margin_loss, (S34, UNIT, uniform(1, 3, (4,))),
+         oracle=lambda x, t, w: (w * bce(sigmoid(x), t)).mean()),
+    Case("nn.functional.triplet_margin_with_distance_loss", lambda a, p, n: F.triplet_margin_with_distance_loss(
+        a, p, n, distance_function=lambda x, y: (x - y).square().sum(-1), margin=50.0), (S34, S34, S34),
+         oracle=lambda a, p, n: (((a - p) ** 2).sum(-1) - ((a - n) ** 2).sum(-1) + 50).mean()),
+]  # fmt: skip
+
+
 OTHER_LOSSES = [
     Case("nn.functional.hinge_embedding_loss", fixed_labels(F.hinge_embedding_loss), (away_from([0.7], S34),),
          {"margin": 0.7}, oracle=fixed_labels(hinge)),
@@ -242,4 +277,4 @@ OTHER_LOSSES = [
 ]  # fmt: skip
 
 
-CASES = [*label_cases(), *pointwise_cases(), *OTHER_LOSSES]
+CASES = [*label_cases(), *pointwise_cases(), *MARGINS, *OTHER_LOSSES]

@@ -28,7 +28,9 @@ REPRS: list[tuple[str, list, dict]] = [
     ("CrossEntropyLoss", [], {}), ("NLLLoss", [], {}), ("MSELoss", [], {}), ("L1Loss", [], {}),
     ("SmoothL1Loss", [], {}), ("HuberLoss", [], {}), ("BCELoss", [], {}), ("BCEWithLogitsLoss", [], {}),
     ("KLDivLoss", [], {}), ("HingeEmbeddingLoss", [], {}), ("MarginRankingLoss", [], {}),
-    ("CosineEmbeddingLoss", [], {}), ("TripletMarginLoss", [], {}), ("PoissonNLLLoss", [], {}),
+    ("CosineEmbeddingLoss", [], {}), ("TripletMarginLoss", [], {}), ("MultiMarginLoss", [], {}),
+    ("MultiLabelMarginLoss", [], {}), ("SoftMarginLoss", [], {}), ("MultiLabelSoftMarginLoss", [], {}),
+    ("TripletMarginWithDistanceLoss", [], {}), ("PoissonNLLLoss", [], {}),
     ("GaussianNLLLoss", [], {}), ("CosineSimilarity", [], {}), ("PairwiseDistance", [], {}),
     ("MultiheadAttention", [4, 2], {}), ("MultiheadAttention", [4, 2], {"kdim": 3, "vdim": 5, "bias": False}),
     ("TransformerEncoderLayer", [4, 2, 8], {}), ("Sequential", [], {}), ("ModuleList", [], {}),
@@ -80,6 +82,7 @@ def probabilities(*shape: int) -> np.ndarray:
 
 
 X, Y, LABELS = wave(3, 4), wave(3, 4, phase=0.3), labels(3, classes=4)
+SEVERAL = np.array([[3, 0, -1, 1], [-1, 0, 1, 2], [2, 1, 0, 3]])  # the labels of each row, up to the first -1
 # what it is called, class, arguments, keyword arguments, inputs
 FORWARDS: list[tuple[str, str, list, dict, list[np.ndarray]]] = [
     ("linear", "Linear", [4, 3], {}, [wave(2, 3, 4)]),
@@ -122,13 +125,30 @@ FORWARDS: list[tuple[str, str, list, dict, list[np.ndarray]]] = [
     ("hinge", "HingeEmbeddingLoss", [], {"margin": 0.8}, [X, signs(3, 4)]),
     ("margin ranking", "MarginRankingLoss", [], {"margin": 0.2}, [wave(5), wave(5, phase=0.3), signs(5)]),
     ("cosine embedding", "CosineEmbeddingLoss", [], {"margin": 0.2}, [X, Y, signs(3)]),
+    ("multi margin", "MultiMarginLoss", [], {"margin": 0.7}, [X, LABELS]),
+    ("multi margin, squares", "MultiMarginLoss", [2], {"reduction": "none"}, [X, LABELS]),
+    ("multi margin, one row", "MultiMarginLoss", [], {}, [X[0], LABELS[0]]),
+    ("multi label margin", "MultiLabelMarginLoss", [], {}, [X, SEVERAL]),
+    ("multi label margin, one row", "MultiLabelMarginLoss", [], {"reduction": "none"}, [X[0], SEVERAL[0]]),
+    ("soft margin", "SoftMarginLoss", [], {}, [X, signs(3, 4)]),
+    ("multi label soft margin", "MultiLabelSoftMarginLoss", [], {}, [X, labels(3, 4, classes=2).astype(float)]),
+    ("triplet with distance", "TripletMarginWithDistanceLoss", [], {"swap": True, "margin": 3.0},
+     [X, Y, wave(3, 4, phase=0.7)]),
     ("triplet", "TripletMarginLoss", [], {"swap": True}, [X, Y, wave(3, 4, phase=0.7)]),
     ("poisson", "PoissonNLLLoss", [], {"full": True}, [X, wave(3, 4, low=0.5, high=6.0)]),
     ("gaussian", "GaussianNLLLoss", [], {"full": True}, [X, Y, probabilities(3, 4)]),
     ("cosine similarity", "CosineSimilarity", [], {}, [X, Y]),
     ("pairwise distance", "PairwiseDistance", [], {"p": 3.0, "keepdim": True}, [X, Y]),
 ]  # fmt: skip
-TARGETS = {"bce", "hinge", "margin ranking", "cosine embedding", "gaussian"}  # their last input takes no gradient
+TARGETS = {
+    "bce",
+    "hinge",
+    "margin ranking",
+    "soft margin",
+    "multi label soft margin",
+    "cosine embedding",
+    "gaussian",
+}  # their last input takes no gradient
 
 
 def fill(lib: Any, module: Any) -> Any:

@@ -2,8 +2,8 @@
 
 Names, arguments and defaults are PyTorch's. Each function checks what it was given, and calls the op of `minigrad.ops`
 that holds the formula's forward and gradient. By file: activation, layers (linear, embedding, dropout, norms), bags (of
-embeddings), attention, classification (losses with labels), ctc, losses (the others), distance, padding, conv, pooling,
-normalization (of channels), vision (resizing, patches), sampling (at computed places).
+embeddings), attention, classification (losses with labels), ctc, losses (the others), margins (losses of scores),
+distance, padding, conv, pooling, normalization (of channels), vision (resizing, patches), sampling (at given places).
 """
 
 from minigrad.nn.functional.activation import (
@@ -73,6 +73,13 @@ from minigrad.nn.functional.losses import (
     smooth_l1_loss,
     triplet_margin_loss,
 )
+from minigrad.nn.functional.margins import (
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from minigrad.nn.functional.normalization import (
     batch_norm,
     group_norm,
@@ -113,8 +120,9 @@ __all__ = [
     "hardsigmoid", "hardswish", "hardtanh", "hinge_embedding_loss", "huber_loss", "instance_norm", "interpolate",
     "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax", "logsigmoid",
     "margin_ranking_loss", "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices", "mish",
-    "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "pairwise_distance", "pdist", "pixel_shuffle",
-    "pixel_unshuffle", "poisson_nll_loss", "prelu", "relu", "relu6", "rms_norm", "scaled_dot_product_attention", "selu",
-    "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin", "softplus", "softsign", "tanh", "tanhshrink",
-    "threshold", "triplet_margin_loss", "unfold", "upsample",
+    "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "normalize",
+    "one_hot", "pad", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu",
+    "relu", "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss",
+    "soft_margin_loss", "softmax", "softmin", "softplus", "softsign", "tanh", "tanhshrink", "threshold",
+    "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold", "upsample",
 ]  # fmt: skip
