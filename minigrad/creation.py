@@ -285,12 +285,15 @@ def linspace(
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     raw = to_numpy_dtype(dtype)
-    wide = raw if raw.kind == "f" and raw.itemsize > 2 else np.dtype("float64")
-    width = wide.type((end - start) / (steps - 1)) if steps > 1 else wide.type(0)
+    # The ends and the width of a step are of the dtype itself; a product and its sum are rounded once (float32: in
+    # float64, then to float32), as PyTorch's fused multiply-add rounds them.
+    kind = raw.type if raw.kind == "f" and raw.itemsize > 2 else np.float64
+    first, last = (kind(int(v) if raw.kind in "iu" else v) for v in (start, end))
+    width = np.float64((last - first) / kind(steps - 1) if steps > 1 else 0.0)
     i = np.arange(steps)
-    upwards = wide.type(start) + width * i.astype(wide)
-    downwards = wide.type(end) - width * (steps - 1 - i).astype(wide)
-    values = np.where(i < steps // 2, upwards, downwards) if steps > 1 else np.full(steps, start, wide)
+    upwards = np.float64(first) + width * i
+    downwards = np.float64(last) - width * (steps - 1 - i)
+    values = np.where(i < steps // 2, upwards, downwards) if steps > 1 else np.full(steps, first)
     return from_array(values.astype(raw), device, requires_grad)
 
 

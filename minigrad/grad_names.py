@@ -87,7 +87,14 @@ def _of_getitem(node: Any) -> str:
             name, axis = "SelectBackward0", axis + 1
         else:
             return "IndexBackward0"
-    return name
+    return "AliasBackward0" if node.kept["index"] == (Ellipsis,) else name
+
+
+def _of_index_write(node: Any) -> str:
+    """A write through a view, or through arrays; what was kept of the latter is freed by a backward."""
+    index = (node.kept or {}).get("index", ())
+    through_arrays = node.kept is None or any(isinstance(part, (list, np.ndarray)) for part in index)
+    return "IndexPutBackward0" if through_arrays else "CopySlices"
 
 
 _FLASH = "ScaledDotProductFlashAttentionForCpuBackward0"
@@ -109,7 +116,7 @@ NAMES: dict[str, str | Callable[[Any], str]] = {
     "expand_to": "ExpandBackward0",
     "getitem": _of_getitem,
     "imag": "SelectBackward0",
-    "index_write": "CopySlices",
+    "index_write": _of_index_write,
     "inv": "LinalgInvExBackward0",
     "last_diagonal": "DiagonalBackward0",
     "layer_norm": "NativeLayerNormBackward0",

@@ -596,7 +596,7 @@ class Tensor:
         return ops.exp(self)
 
     def exp2(self) -> Tensor:
-        return ops.power(2.0, self)
+        return named(ops.power(2.0, self), "Exp2Backward0")
 
     def expm1(self) -> Tensor:
         return ops.expm1(self)
@@ -717,7 +717,7 @@ class Tensor:
     fix = trunc
 
     def frac(self) -> Tensor:
-        return self - self.trunc()
+        return named(self - self.trunc(), "FracBackward0")
 
     def round(self, *, decimals: int = 0) -> Tensor:
         return ops.round(self, decimals=decimals)
@@ -806,7 +806,7 @@ class Tensor:
         limits = dtypes.finfo(self.dtype)
         x = ops.where(ops.isnan(self), nan, self)
         x = ops.where(ops.eq(x, math.inf), limits.max if posinf is None else posinf, x)
-        return ops.where(ops.eq(x, -math.inf), limits.min if neginf is None else neginf, x)
+        return named(ops.where(ops.eq(x, -math.inf), limits.min if neginf is None else neginf, x), "NanToNumBackward0")
 
     def logical_and(self, other: Any) -> Tensor:
         return ops.logical_and(self, other)
@@ -1075,7 +1075,8 @@ class Tensor:
     # ------------------------------------------------------------------ shape
 
     def reshape(self, *size: Any, shape: Any = None) -> Tensor:
-        return ops.reshape(self, shape=full_shape(sizes(size, shape), self.array.size))
+        y = ops.reshape(self, shape=full_shape(sizes(size, shape), self.array.size))
+        return y if y.node is None or y.base is not None else named(y, "UnsafeViewBackward0")  # it had to copy
 
     def view(self, *shape: Any, size: Any = None, dtype: DType | None = None) -> Tensor:
         """As reshape, for sizes; with a dtype, the same bytes read as that type."""
@@ -1284,7 +1285,7 @@ class Tensor:
     def index_fill(self, dim: int, index: Tensor, value: Any) -> Tensor:
         if isinstance(value, Tensor) and value.array.ndim:
             raise RuntimeError(f"index_fill only supports a 0-dimensional value tensor, got shape {list(value.shape)}")
-        return ops.index_copy(self, one_dim(dim, self.array.ndim), index, value)
+        return named(ops.index_copy(self, one_dim(dim, self.array.ndim), index, value), "IndexFillBackward0")
 
     def index_put(self, indices: Sequence, values: Any, accumulate: builtins.bool = False) -> Tensor:
         return ops.index_put(self, tuple(indices), values, accumulate)

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from minigrad.dtype import int64
+from minigrad.grad_names import named
 from minigrad.ops.elementwise import abs, where
 from minigrad.ops.linalg import matmul, mT
 from minigrad.ops.reduce import vector_norm
@@ -25,8 +26,8 @@ def cdist(
     _check(x1, x2, p, compute_mode)
     rows = max(x1.array.shape[-2], x2.array.shape[-2])
     if p == 2 and (compute_mode == _MODES[1] or (compute_mode in (None, _MODES[0]) and rows > 25)):
-        return _euclidean_by_product(x1, x2)
-    return _sizes(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+        return named(_euclidean_by_product(x1, x2), "ViewBackward0")
+    return named(_sizes(x1.unsqueeze(-2) - x2.unsqueeze(-3), p), "CdistBackward0")
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
@@ -41,7 +42,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     first = [i for i in range(n) for _ in range(i + 1, n)]
     second = [j for i in range(n) for j in range(i + 1, n)]
     pairs = [input[input.new_tensor(rows, dtype=int64)] for rows in (first, second)]
-    return _sizes(pairs[0] - pairs[1], p)
+    return named(_sizes(pairs[0] - pairs[1], p), "PdistBackward0")
 
 
 def _sizes(difference: Tensor, p: float) -> Tensor:

@@ -13,6 +13,7 @@ from minigrad import inplace
 from minigrad.arguments import must_be_tensor
 from minigrad.backend import kernels_of, to_device
 from minigrad.dtype import of
+from minigrad.grad_names import named
 from minigrad.indices import as_view, broadcast_shape, is_mask, is_plain, must_be_value, raw_index
 from minigrad.op import op
 from minigrad.ops.elementwise import (
@@ -179,7 +180,7 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any = 1
 
 def index_copy(x: Tensor, dim: int, index: Tensor, source: Any) -> Tensor:
     """A copy of x with source[i] written at position index[i] of a dim."""
-    return index_write(x, source, index=_positions(x, index, dim, "index_copy"))
+    return named(index_write(x, source, index=_positions(x, index, dim, "index_copy")), "IndexCopyBackward0")
 
 
 def index_put(x: Tensor, indices: tuple, values: Any, accumulate: bool = False) -> Tensor:
@@ -191,11 +192,12 @@ def index_put(x: Tensor, indices: tuple, values: Any, accumulate: bool = False) 
             f"{values.dtype} for the source."
         )
     if not accumulate:
-        return index_write(x, values, index=step)
+        return named(index_write(x, values, index=step), "IndexPutBackward0")
     shape = getitem(x.detach(), index=step).array.shape
     values = values if isinstance(values, Tensor) else x.new_full((), values)
     _check_same_device(x, values, "index_put")
-    return x + scatter_into(expand_to(values, shape=shape), index=step, shape=x.array.shape)
+    total = x + scatter_into(expand_to(values, shape=shape), index=step, shape=x.array.shape)
+    return named(total, "IndexPutBackward0")
 
 
 def masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 
 from minigrad.backend import kernels_of, to_device
 from minigrad.dtype import iinfo, is_floating, of
+from minigrad.grad_names import named
 from minigrad.indices import broadcast_shape
 from minigrad.op import op
 from minigrad.ops.elementwise import divide, where
@@ -165,7 +166,8 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any, reduce: str | None = N
             )
         value = _source(src, raw.shape, "scatter") if src.array.ndim else src
     if reduce is None:
-        return scatter_write(x, value, indices=raw, axis=dim)
+        y = scatter_write(x, value, indices=raw, axis=dim)
+        return y if isinstance(src, Tensor) else named(y, "ScatterBackward1")
     value = value if isinstance(value, Tensor) else x.new_full(raw.shape, value)
     if reduce == "add":
         return scatter_plus(x, value, indices=raw, axis=dim)

@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 from minigrad.dtype import int64
+from minigrad.grad_names import named
 from minigrad.ops.elementwise import ceil, clamp, floor, lerp, round, where
 from minigrad.ops.reduce import argsort
 from minigrad.ops.scatter import along_axis
@@ -38,7 +39,8 @@ def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     last = along_axis(lengths.cumsum(-1), indices=longest.array, axis=-1) - 1
     indices = along_axis(order, indices=last.array, axis=-1).reshape(*rows.shape[:-1], 1).movedim(-1, dim)
     found = along_axis(x, indices=indices.array, axis=dim)
-    return RETURN_TYPES["mode"](*(y if keepdim else y.squeeze(dim) for y in (found, indices)))
+    found, indices = (y if keepdim else y.squeeze(dim) for y in (found, indices))
+    return RETURN_TYPES["mode"](named(found, "ModeBackward0"), indices)
 
 
 # ---------------------------------------------------------------- covariance
@@ -78,7 +80,7 @@ def cov(x: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweig
         )
         freedom = freedom * 0 if weights is not None else 0
     c = weighted @ centred.t() / freedom
-    return c if x.array.ndim == 2 else c.reshape(())
+    return named(c if x.array.ndim == 2 else c.reshape(()), "SqueezeBackward0")
 
 
 def _weights(count: int, fweights: Tensor | None, aweights: Tensor | None) -> Tensor | None:

@@ -104,6 +104,10 @@ CASES = {
     "linspace downwards": lambda m: m.linspace(1, 0, 4),
     "linspace of a third": lambda m: m.linspace(0, 1, 7, dtype=m.float64),
     "linspace of ints": lambda m: m.linspace(0, 10, 5, dtype=m.int64),
+    "linspace of ints between fractions": lambda m: m.linspace(-3.7, 6.9, 5, dtype=m.int64),
+    "linspace to the bit": lambda m: [
+        m.linspace(a, b, n).view(m.int32) for a, b in ((-1, 1), (0, 6.2832), (0.1, 0.7)) for n in (7, 20, 33)
+    ],
     "linspace of negative steps": lambda m: m.linspace(0, 1, -1),
     "logspace": lambda m: m.logspace(0, 2, 3),
     "logspace of base 2": lambda m: m.logspace(0, 3, 4, base=2.0),

@@ -29,7 +29,7 @@ _FUNCTIONS = {
         h.x + 1; h.x + h.x; h.x - 1; 1 - h.x; h.x * 2; h.x / 2; 2 / h.x; -h.x; h.x**2; 2**h.x; h.x**h.x.detach()
         h.x.square(); h.x.clamp(0); h.x.clamp_min(0); h.x.clamp_max(0); m.lerp(h.x, h.x * 2, 0.5)
         m.addcmul(h.x, h.x, h.x); m.addcdiv(h.x, h.x, h.x); m.where(h.x > 0, h.x, 0.0); (h.x + 0).mul_(2); h.x.log1p()
-        m.maximum(h.x, h.x * 2)
+        m.maximum(h.x, h.x * 2); h.x.exp2(); h.x.frac(); h.x.nan_to_num()
     """,
     "reductions": """
         h.x.sum(); h.x.sum(0); h.x.mean(); h.x.mean((0, 1)); h.x.prod(); h.x.prod(0); h.x.std(); h.x.var(0); h.x.max()
@@ -49,7 +49,7 @@ _FUNCTIONS = {
         h.x.unsqueeze(0); h.x.unsqueeze(0).squeeze(0); h.x.unsqueeze(0).squeeze(); h.x.expand(2, 4, 6); h.x.repeat(2, 1)
         h.x.clone(); h.x.double(); h.x.unflatten(1, (2, 3)); m.cat([h.x, h.x]); m.stack([h.x, h.x]); h.x.split(2)[0]
         h.x.chunk(2)[1]; h.x.unbind(0)[0]; list(h.x)[1]; h.square.diagonal(); h.x.roll(1, 0); h.x.flip(0); h.x.tril()
-        h.x.narrow(0, 1, 2); m.diag_embed(h.v); h.x.repeat_interleave(2, 0)
+        h.x.t().reshape(-1); h.x.reshape(-1); h.x.narrow(0, 1, 2); m.diag_embed(h.v); h.x.repeat_interleave(2, 0)
         h.v.repeat_interleave(m.tensor([1, 0, 2, 1, 1, 1])); m.nn.functional.pad(h.x, (1, 1))
         m.nn.functional.pad(h.image, (1, 1, 1, 1), mode="reflect")
     """,
@@ -58,7 +58,10 @@ _FUNCTIONS = {
         h.x[h.x > 0]; h.x[:]; h.x[0:2, h.index]; h.x[1:][0]; h.x[..., None]; h.x[:, None, :]; h.x[[0, 1]]; h.x[::2]
         h.x[0, 1:3]; h.x.select(0, 1); h.x.gather(1, h.labels[:, None]); h.x.index_select(0, h.index)
         h.x.masked_fill(h.x > 0, 0); h.x.masked_select(h.x > 0); h.x.scatter_add(0, h.labels[None], h.x[:1])
-        h.x.index_add(0, h.index, h.x[:2])
+        h.x.index_add(0, h.index, h.x[:2]); h.x[...]; h.x.index_put((h.index,), m.zeros(6))
+        h.x.index_fill(0, h.index, 0)
+        h.x.index_copy(0, h.index, m.zeros(2, 6)); h.x.scatter(1, h.labels[:, None], 1.0)
+        h.x.scatter(1, h.labels[:, None], m.ones(4, 1)); h.x.index_put((h.index,), m.zeros(6), accumulate=True)
     """,
     "losses": """
         m.nn.functional.mse_loss(h.x, h.x.detach()); m.nn.functional.mse_loss(h.x, h.x.detach(), reduction="none")
@@ -72,6 +75,14 @@ _FUNCTIONS = {
         m.nn.functional.binary_cross_entropy(h.x.sigmoid(), m.ones(4, 6))
         m.nn.functional.binary_cross_entropy_with_logits(h.x, m.ones(4, 6))
         m.nn.functional.triplet_margin_loss(h.x, h.x * 2, h.x * 3); m.nn.functional.pairwise_distance(h.x, h.x * 2)
+    """,
+    "distances, samples": """
+        m.cdist(h.x, h.x); m.cdist(m.rand(30, 6), h.x); m.pdist(h.x); h.x.mode()[0]; m.cov(h.x); m.corrcoef(h.x)
+        m.nn.functional.grid_sample(h.image, m.zeros(2, 2, 2, 2), align_corners=False)
+        m.nn.functional.affine_grid(h.x.view(4, 2, 3), (4, 1, 2, 2), align_corners=False)
+        m.nn.ChannelShuffle(3)(h.image); m.nn.LocalResponseNorm(2)(h.image); m.nn.MultiMarginLoss()(h.x, h.labels)
+        m.nn.SoftMarginLoss()(h.x, m.ones(4, 6)); m.nn.MultiLabelSoftMarginLoss()(h.x, m.ones(4, 6))
+        m.nn.MultiLabelMarginLoss()(h.x, m.zeros(4, 6).long()); m.nn.TripletMarginWithDistanceLoss()(h.x, h.x, h.x)
     """,
     "layers": """
         m.nn.Linear(6, 5)(h.x); m.nn.Linear(6, 5, bias=False)(h.x); m.nn.Linear(6, 5)(h.batch)
@@ -105,3 +116,21 @@ def after_backward(m):
     row = x.sum(0)
     (loss + row.sum()).backward()
     return [repr(loss), repr(row), loss.grad_fn.name(), repr(x.grad_fn)]
+
+
+def after_writing(m):
+    x = m.ones(3, 4, requires_grad=True)
+    ways = {
+        "[0]": lambda y: y.__setitem__(0, 2.0),
+        "[1:]": lambda y: y.__setitem__(slice(1, None), 2.0),
+        "[rows]": lambda y: y.__setitem__(m.tensor([0, 2]), 2.0),
+        "[mask]": lambda y: y.__setitem__(y > 0, 2.0),
+        "add_": lambda y: y.add_(1),
+        "[0].add_": lambda y: y[0].add_(1),
+    }
+    found = {}
+    for name, write in ways.items():
+        y = x * 2
+        write(y)
+        found[name] = y.grad_fn.name().split("::")[-1]
+    return found

@@ -74,6 +74,18 @@ def edges_have_no_slope(m):
     return found
 
 
+def the_identity_to_the_bit(m):
+    """A transform that starts as the identity reads at the entries: the last bit decides on which side of them."""
+    F = m.nn.functional
+    theta, found = m.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]), []
+    for n, align in itertools.product((7, 12, 20), (False, True)):
+        grid = F.affine_grid(theta, (1, 1, 2, n), align).contiguous().requires_grad_()
+        image = (m.arange(2 * n) ** 2 % 97).float().reshape(1, 1, 2, n)
+        F.grid_sample(image, grid, align_corners=align).sum().backward()
+        found += [grid.detach().view(m.int32), grid.grad]
+    return found
+
+
 def of_nothing(m):
     F = m.nn.functional
     shapes = [((1, 1, 3, 4), (1, 0, 2, 2)), ((0, 1, 3, 4), (0, 2, 2, 2)), ((1, 0, 3, 4), (1, 2, 2, 2))]

@@ -38,7 +38,7 @@ def multi_margin_loss(
     loss = ops.where(wrong.array, short, 0.0).sum(1) / classes
     if weight is not None:
         loss = loss * weight.detach()[labels]
-    return reduced(loss if input.array.ndim == 2 else loss.squeeze(0), reduction)
+    return reduced(loss if input.array.ndim == 2 else loss.squeeze(0), reduction, "MultiMarginLossBackward0")
 
 
 def multilabel_margin_loss(
@@ -67,7 +67,7 @@ def multilabel_margin_loss(
     short = (1 - of_labels.unsqueeze(2) + rows.unsqueeze(1)).clamp(min=0)  # (N, labels, classes)
     counts = ops.where((~is_label).unsqueeze(1).array, short, 0.0).sum(2)
     loss = ops.where(listed, counts, 0.0).sum(1) / classes
-    return reduced(loss if input.array.ndim == 2 else loss.squeeze(0), reduction)
+    return reduced(loss if input.array.ndim == 2 else loss.squeeze(0), reduction, "MultilabelMarginLossBackward0")
 
 
 def soft_margin_loss(
@@ -76,7 +76,7 @@ def soft_margin_loss(
 ) -> Tensor:  # fmt: skip
     """log(1 + exp(-t x)) for targets t of 1 and -1."""
     reduction = reduction_of(reduction, size_average, reduce)
-    return reduced(ops.log1p(ops.exp(-target * input)), reduction)
+    return reduced(ops.log1p(ops.exp(-target * input)), reduction, "SoftMarginLossBackward0")
 
 
 def multilabel_soft_margin_loss(

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 
 from minigrad import creation, ops
+from minigrad.grad_names import named
 from minigrad.nn.functional.averages import cubic_weights
 from minigrad.tensor import Tensor
 
@@ -42,17 +43,22 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {tuple(size)}")
     aligned = _aligned(align_corners)
-    lines = [_middles(n, aligned) for n in size[2:]]
-    points = [[*reversed(point), 1.0] for point in itertools.product(*lines)]  # (x, y, 1), row by row
-    base = creation.tensor(points, dtype=theta.dtype, device=theta.device)
-    return ops.reshape(ops.matmul_any(base, theta.swapaxes(1, 2)), shape=(*size[:1], *size[2:], dims))
+    points = ops.meshgrid(*(_middles(n, aligned, theta) for n in size[2:]), indexing="ij")
+    base = ops.stack([*reversed(points), points[0] * 0 + 1], -1).reshape(-1, dims + 1)  # (x, y, 1), row by row
+    grid = ops.reshape(ops.matmul_any(base, theta.swapaxes(1, 2)), shape=(*size[:1], *size[2:], dims))
+    return named(grid, "AffineGridGeneratorBackward0")
 
 
-def _middles(n: int, aligned: bool) -> list[float]:
-    """The middles of n entries in a row that fills [-1, 1], or whose first and last middles lie at -1 and 1."""
-    if aligned:
-        return [2 * i / (n - 1) - 1 for i in range(n)] if n > 1 else [0.0]
-    return [(2 * i + 1) / n - 1 for i in range(n)]
+def _middles(n: int, aligned: bool, like: Tensor) -> Tensor:
+    """The middles of n entries in a row that fills [-1, 1], or whose first and last middles lie at -1 and 1.
+
+    Rounded as PyTorch rounds them: a transform that starts as the identity reads at the middles, where a last bit
+    decides which two entries a place lies between, and with it the derivative.
+    """
+    if n == 1:
+        return creation.zeros(1, dtype=like.dtype, device=like.device)
+    line = creation.linspace(-1, 1, n, dtype=like.dtype, device=like.device)
+    return line if aligned else line * (n - 1) / n
 
 
 def grid_sample(
@@ -71,7 +77,7 @@ def grid_sample(
     lines = []
     for axis, n in enumerate(input.array.shape[2:]):
         place = grid[..., grid.array.shape[-1] - 1 - axis]  # the last number of a place is for the first dim
-        place = (place + 1) * ((n - 1) / 2) if aligned else ((place + 1) * n - 1) / 2
+        place = (place + 1) * ((n - 1) / 2) if aligned else (place + 1) * (n / 2) - 0.5
         if mode == "bicubic":
             taps = [(_kept_inside(at, n, padding_mode, aligned), weight) for at, weight in _four(place)]
         else:
@@ -84,7 +90,7 @@ def grid_sample(
         value = _read(input, [at for at, _ in corner], inside) * weight.unsqueeze(1)
         total = value if total is None else total + value
     assert total is not None
-    return total
+    return named(total, f"GridSampler{len(lines)}DBackward0")
 
 
 def _one(place: Tensor) -> Taps:

@@ -185,7 +185,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups."
         )
     split = ops.reshape(input, shape=(shape[0], groups, shape[1] // groups, math.prod(shape[2:])))
-    return ops.reshape(ops.swapaxes(split, dim0=1, dim1=2), shape=shape)
+    return named(ops.reshape(ops.swapaxes(split, dim0=1, dim1=2), shape=shape), "ChannelShuffleBackward0")
 
 
 def _check_shuffle(name: str, input: Tensor, factor: int, what: str) -> None:
