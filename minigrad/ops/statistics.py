@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+from minigrad.backend import holds_anywhere
 from minigrad.dtype import int64
 from minigrad.grad_names import named
 from minigrad.ops.elementwise import ceil, clamp, floor, lerp, round, where
@@ -98,7 +99,7 @@ def _weights(count: int, fweights: Tensor | None, aweights: Tensor | None) -> Te
                 f"cov(): expected {name} to have the same numel as there are observations in the input but got "
                 f"{w.numel()} != {count}"
             )
-        if bool((w < 0).any()):
+        if holds_anywhere(w < 0):
             raise RuntimeError(f"cov(): {name} cannot be negative")
     if fweights is None or aweights is None:
         return aweights if fweights is None else fweights

@@ -6,6 +6,7 @@
 from collections.abc import Callable
 
 from minigrad import ops
+from minigrad.backend import holds_anywhere
 from minigrad.dtype import int64
 from minigrad.nn.functional.activation import logsigmoid
 from minigrad.nn.functional.distance import pairwise_distance
@@ -30,7 +31,7 @@ def multi_margin_loss(
     classes = rows.array.shape[1]
     if weight is not None and tuple(weight.array.shape) != (classes,):
         raise RuntimeError(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
-    if bool(((labels < 0) | (labels >= classes)).any()):
+    if holds_anywhere((labels < 0) | (labels >= classes)):
         raise RuntimeError("target out of range")
     short = (margin - rows.gather(1, labels.unsqueeze(1)) + rows).clamp(min=0)
     short = short if p == 1 else short * short
@@ -58,7 +59,7 @@ def multilabel_margin_loss(
     shape = input.array.shape if input.array.ndim == 2 else (1, *input.array.shape)
     rows, labels = input.reshape(shape), target.reshape(shape)
     classes = shape[1]
-    if bool(((labels < -1) | (labels >= classes)).any()):
+    if holds_anywhere((labels < -1) | (labels >= classes)):
         raise RuntimeError("argument #2 'target' is out of range")
     listed = ((labels == -1).long().cumsum(1) == 0).array if labels.numel() else labels.array == 0
     places = ops.where(listed, labels, 0)
