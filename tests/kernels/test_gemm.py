@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -54,6 +55,16 @@ def test_products_of_any_shape_and_layout(seed, m, k, n, way_a, way_b, biased, c
     np.testing.assert_array_equal(got, again)
 
 
+@given(seeds, st.integers(1, 4), st.integers(1, 300), sizes, ways, ways, st.booleans(), st.integers(1, 4))
+def test_a_few_rows(seed, m, k, n, way_a, way_b, biased, count):
+    a, b, bias = draw(seed, (m, k), (k, n), (n,))
+    want = a.astype(np.float64) @ b.astype(np.float64) + (bias if biased else 0.0)
+    threads = cpu.compiled().threads
+    with mock.patch.object(threads, "parts", lambda work, smallest: count):
+        got = cpu.compiled().gemv.gemv(laid(a, way_a), laid(b, way_b), bias if biased else None)
+    close(got, want, magnitude=np.sqrt(k) * 4.0)
+
+
 @given(seeds, st.integers(1, 9), st.integers(1, 50), st.integers(0, 40), st.integers(1, 50), ways, ways, st.booleans())
 def test_stacks(seed, count, m, k, n, way_a, way_b, shared):
     a, b = draw(seed, (2, count, m, k), (k, n) if shared else (count, k, n))
@@ -73,13 +84,19 @@ def test_a_nan_reaches_its_row_and_column_and_nothing_else(bad):
 
 @pytest.mark.parametrize(
     ("a", "b", "calls"),
-    [((64, 64), (64, 64), 1), ((64, 64), (64, 63), 0), ((3, 64, 64), (3, 64, 64), 1), ((3, 64, 64), (64, 64), 1)],
+    [
+        ((64, 64), (64, 64), 1),
+        ((2, 512), (512, 300), 1),
+        ((64, 64), (64, 63), 0),
+        ((3, 64, 64), (3, 64, 64), 1),
+        ((3, 64, 64), (64, 64), 1),
+    ],
 )
 def test_large_products_are_ours(monkeypatch, a, b, calls):
-    gemm, seen = cpu.compiled().gemm, []
-    for name in ("gemm", "gemm_stack"):
-        original = getattr(gemm, name)
-        monkeypatch.setattr(gemm, name, lambda *args, f=original: seen.append(f) or f(*args))
+    seen = []
+    for module, name in ((gemm := cpu.compiled().gemm, "gemm"), (gemm, "gemm_stack"), (cpu.compiled().gemv, "gemv")):
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, f=original: seen.append(f) or f(*args))
     x, y = draw(0, a, b)
     np.testing.assert_allclose(cpu.matmul(x, y), x @ y, rtol=1e-4, atol=1e-4)
     assert len(seen) == calls

@@ -59,6 +59,8 @@ def results():
     scaled = normal(77)
     cpu.scale([scaled], 0.3)
     product = (cpu.compiled().gemm.gemm(x, dy.T, normal(131)), cpu.compiled().gemm.gemm_stack(q, k.swapaxes(2, 3)))
+    product += (cpu.compiled().gemv.gemv(x[:2], dy.T, None),)
+    product += (cpu.compiled().gemv.gemv(x[:2], dy[:77], None),)
     return {
         "gemm": product,
         "conv2d": (conv, cpu.conv2d_input(conv, kernel, None, (9, 11), *place)),
@@ -119,7 +121,7 @@ def in_a_new_process(cache_folder):
 
 def test_the_same_bits_freshly_compiled_and_loaded(tmp_path):
     compiled, loaded = in_a_new_process(tmp_path), in_a_new_process(tmp_path)
-    assert len(compiled["stats"]) == 70
+    assert len(compiled["stats"]) == 74
     for name, stats in compiled["stats"].items():  # the threaded form comes from disk even then: see compiler.py
         assert tuple(stats) == ((1, 0) if name.endswith("threaded") else (0, 1)), name
     assert all(tuple(stats) == (1, 0) for stats in loaded["stats"].values()), loaded["stats"]

@@ -75,6 +75,7 @@ def compiled() -> Any:
             channels,
             conv,
             gemm,
+            gemv,
             optim,
             pool,
             recurrent,
@@ -100,6 +101,7 @@ def compiled() -> Any:
         channels=channels,
         conv=conv,
         gemm=gemm,
+        gemv=gemv,
         optim=optim,
         pool=pool,
         recurrent=recurrent,
@@ -194,7 +196,8 @@ def matmul(a: Any, b: Any, bias: Any = None) -> Any:
         if a.ndim == 2 and b.ndim == 2:
             fits = bias is None or (bias.dtype == _FLOAT32 and bias.shape == b.shape[1:])
             if a.size * b.shape[1] >= SMALLEST_PRODUCT and a.shape[1] == b.shape[0] and fits:
-                return compiled().gemm.gemm(a, b, bias)
+                few = a.shape[0] <= compiled().gemv.FEW_ROWS
+                return compiled().gemv.gemv(a, b, bias) if few else compiled().gemm.gemm(a, b, bias)
         elif a.size * b.shape[-1] >= SMALLEST_PRODUCT and a.shape[-1] == b.shape[-2] and bias is None:
             return compiled().gemm.gemm_stack(a, b)
     return _common().matmul(a, b, bias)

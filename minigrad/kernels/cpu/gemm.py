@@ -203,12 +203,16 @@ def _gemm_stack(a, a_step, a_transposed, b, b_step, b_transposed, bias, c, parts
 _NO_BIAS = np.empty(0, np.float32)
 
 
-def gemm(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    """a @ b + bias for float32 matrices; one that is the transpose of a contiguous matrix is read as it lies."""
+def gemm(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, out: np.ndarray | None = None) -> np.ndarray:
+    """a @ b + bias for float32 matrices; one that is the transpose of a contiguous matrix is read as it lies. The
+    result goes to `out`, a contiguous matrix that shares no memory with the others, if there is one.
+    """
     (m, k), n = a.shape, b.shape[1]
     if not k:  # an empty sum
-        return np.zeros((m, n), np.float32) if bias is None else np.repeat(bias[None], m, axis=0)
-    c = np.empty((m, n), np.float32)
+        c = np.empty((m, n), np.float32) if out is None else out
+        c[...] = 0.0 if bias is None else bias
+        return c
+    c = np.empty((m, n), np.float32) if out is None else out
     a_transposed, b_transposed = _is_turned(a), _is_turned(b)
     a, b = plain(a.T if a_transposed else a), plain(b.T if b_transposed else b)
     parts, panel_parts = grid(m, n, k)

@@ -1,6 +1,7 @@
 """Recurrent layers over a whole sequence, forward and backward, in float32.
 
-Each step is one product with the weight (NumPy's BLAS) and one compiled pass over the gates. The states live where
+Each step is one product with the weight and one compiled pass over the gates. A step has few rows, so the weight is
+turned once for all steps: what the product reads then lies as it is read. The states live where
 their last values are wanted, in the rows below the outputs; `before` keeps the states that each row started from, so
 that the weight's gradient is one product over all rows at the end.
 """
@@ -9,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.kernels.cpu.gemm import gemm
 from minigrad.kernels.cpu.intrinsics import exp, f4, inline, kernel, plain
+
+SMALLEST_PRODUCT = 1 << 18  # multiplications; below, NumPy's call is as fast
 
 # tanh(x) / x - 1 as x^2 times a polynomial in x^2 for |x| < 0.625: a least-squares fit of our own, 5e-9 relative.
 _T0, _T1, _T2 = f4(-0.33333282880457), f4(0.13331464531442), f4(-0.0537413978329)
@@ -39,6 +43,15 @@ def _steps(sizes: tuple[int, ...], reverse: bool) -> list[tuple[int, int, int]]:
     return places[::-1] if reverse else places
 
 
+def _product(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """a @ b, by our own product where it is not small."""
+    return gemm(a, b, None, out) if a.size * b.shape[1] >= SMALLEST_PRODUCT else np.matmul(a, b, out=out)
+
+
+def _turned(weight: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(weight.T)
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # The plain recurrence
 # --------------------------------------------------------------------------------------------------------------------
@@ -48,12 +61,12 @@ def rnn_fwd(
     """(outputs and last state (N + B, H), the state before each row (N, H))."""
     rows = len(gates)
     y, before = np.empty((rows + len(h0), h0.shape[1]), np.float32), np.empty(gates.shape, np.float32)
-    h = y[rows:]
+    h, turned = y[rows:], _turned(weight)
     h[...] = h0
     for start, stop, n in _steps(sizes, reverse):
         before[start:stop] = h[:n]
         x = y[start:stop]
-        np.matmul(h[:n], weight.T, out=x)
+        _product(h[:n], turned, x)
         x += gates[start:stop]
         np.tanh(x, out=x) if nonlinearity == "tanh" else np.maximum(x, 0, out=x)
         h[:n] = x
@@ -73,8 +86,8 @@ def rnn_bwd(
         d = dgates[start:stop]
         np.add(dh[:n], dy[start:stop], out=d)
         d *= slope[start:stop]
-        np.matmul(d, weight, out=dh[:n])
-    return dgates, dh, dgates.T @ before
+        _product(d, weight, dh[:n])
+    return dgates, dh, _product(dgates.T, before)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -141,8 +154,9 @@ def lstm_fwd(
     h_before, c_before, tanh_c = np.empty((3, rows, width), np.float32)
     h, c, gates = y[rows : rows + batch], y[rows + batch :], plain(gates)
     h[...], c[...] = h0, c0
+    turned = _turned(weight)
     for start, stop, n in _steps(sizes, reverse):
-        np.matmul(h[:n], weight.T, out=act[start:stop])
+        _product(h[:n], turned, act[start:stop])
         _lstm_step(act, gates, h_before, c_before, tanh_c, y, h, c, start, n)
     return y, act, h_before, c_before, tanh_c
 
@@ -158,8 +172,8 @@ def lstm_bwd(
     dh, dc = dy[rows : rows + batch].copy(), dy[rows + batch :].copy()
     for start, stop, n in reversed(_steps(sizes, reverse)):
         _lstm_step_back(dgates, act, c_before, tanh_c, dy, dh, dc, start, n)
-        np.matmul(dgates[start:stop], weight, out=dh[:n])
-    return dgates, dh, dc, dgates.T @ h_before
+        _product(dgates[start:stop], weight, dh[:n])
+    return dgates, dh, dc, _product(dgates.T, h_before)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -223,8 +237,9 @@ def gru_fwd(
     h, gates = y[rows:], plain(gates)
     added = np.zeros(columns, np.float32) if bias is None else plain(bias)
     h[...] = h0
+    turned = _turned(weight)
     for start, stop, n in _steps(sizes, reverse):
-        np.matmul(h[:n], weight.T, out=act[start:stop])
+        _product(h[:n], turned, act[start:stop])
         _gru_step(act, gates, added, own_n, before, y, h, start, n)
     return y, act, own_n, before, bias is not None
 
@@ -240,5 +255,5 @@ def gru_bwd(
     dh = dy[rows:].copy()
     for start, stop, n in reversed(_steps(sizes, reverse)):
         _gru_step_back(dgates, down, act, own_n, before, dy, dh, start, n)
-        dh[:n] += down[start:stop] @ weight
-    return dgates, dh, down.T @ before, down.sum(axis=0) if biased else None
+        dh[:n] += _product(down[start:stop], weight)
+    return dgates, dh, _product(down.T, before), down.sum(axis=0) if biased else None
