@@ -261,22 +261,23 @@ def matmul(a: Any, b: Any, bias: Any = None) -> Any:
     """a @ b (+ bias). A side that is one matrix for all examples makes one product of theirs: (B, n, k) is (B n, k)."""
     level = _level_of(a, b, bias)
     left, right = inside(a, level), inside(b, level)
-    if bias is not None and (is_split(bias, level) or not is_split(a, level) or is_split(b, level)):
+    one_matrix = is_split(a, level) and not is_split(b, level) and b.ndim == 2
+    if bias is not None and not (one_matrix and not is_split(bias, level)):
         return matmul(a, b) + bias
     if not (is_split(a, level) or is_split(b, level)):
         return Batched(kernel("matmul")(left, right), level, False)
-    if not is_split(b, level) and b.ndim == 2:
+    if one_matrix:
         rows = left.reshape((math.prod(left.shape[:-1]), left.shape[-1]))
         product = kernel("matmul")(rows, right, inside(bias, level))
         return Batched(product.reshape((*left.shape[:-1], right.shape[-1])), level, True)
-    if not is_split(a, level) and a.ndim == 2 and b.ndim == 2:
-        columns = right.swapaxes(0, 1).reshape((right.shape[1], level.size * right.shape[2]))
-        product = kernel("matmul")(left, columns).reshape((left.shape[0], level.size, right.shape[2]))
-        return Batched(product.swapaxes(0, 1), level, True)
+    if not is_split(a, level) and a.ndim == 2 and b.ndim == 2 and b.shape[1] < 16:  # wider ones keep a product busy
+        k, m = b.shape
+        rows = right.swapaxes(1, 2).reshape((level.size * m, k))  # (a b)^T = b^T a^T, for all b at once
+        product = kernel("matmul")(rows, left.swapaxes(0, 1))
+        return Batched(product.reshape((level.size, m, left.shape[0])).swapaxes(1, 2), level, True)
     if a.shape[-1] == 1:  # outer products, as the gradient of a weight by one example is: twice as fast as @
         return a * b
-    product = lined_up(kernel("matmul"), a, b)
-    return product if bias is None else product + bias
+    return lined_up(kernel("matmul"), a, b)
 
 
 # ---------------------------------------------------------------- all else
