@@ -803,6 +803,8 @@ class Tensor:
         return ops.isnan(self)
 
     def nan_to_num(self, nan: builtins.float = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
+        if not self.is_floating_point():
+            return self.clone()
         limits = dtypes.finfo(self.dtype)
         x = ops.where(ops.isnan(self), nan, self)
         x = ops.where(ops.eq(x, math.inf), limits.max if posinf is None else posinf, x)

@@ -134,3 +134,12 @@ def test_sizes_by_keyword():
     assert x.repeat(repeats=(1, 2)).shape == (2, 6)
     with pytest.raises(TypeError, match="given twice"):
         x.flip(0, dims=[1])
+
+
+def test_small_cases_of_functions_that_usually_get_more() -> None:
+    number = mg.tensor(2.5).median(0)
+    assert (number.values.item(), number.indices.item(), number.values.shape) == (2.5, 0, ())
+    whole = mg.tensor([1, -2])
+    assert whole.nan_to_num().tolist() == [1, -2] and whole.nan_to_num().dtype is mg.int64
+    assert mg.broadcast_shapes((3, 1), 4) == (3, 4)
+    assert mg.tensor(1.0).index_copy(0, mg.tensor([0]), mg.tensor(2.0)).item() == 2.0

@@ -180,6 +180,9 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any = 1
 
 def index_copy(x: Tensor, dim: int, index: Tensor, source: Any) -> Tensor:
     """A copy of x with source[i] written at position index[i] of a dim."""
+    if not x.array.ndim:
+        source = reshape(source, shape=(-1,)) if isinstance(source, Tensor) else source
+        return reshape(index_copy(reshape(x, shape=(1,)), 0, index, source), shape=())
     return named(index_write(x, source, index=_positions(x, index, dim, "index_copy")), "IndexCopyBackward0")
 
 

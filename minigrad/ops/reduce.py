@@ -308,6 +308,8 @@ def median(x: Tensor, dim: int | None, keepdim: bool) -> Any:
         order = argsort(flat.detach(), dim=0, descending=False)
         return named(flat[order[(flat.array.size - 1) // 2]], "MedianBackward0")
     dim = one_dim(dim, x.array.ndim)
+    if not x.array.ndim:
+        return RETURN_TYPES["median"](*(part.reshape(()) for part in median(x.reshape(1), 0, False)))
     order = argsort(x.detach(), dim=dim, descending=False).narrow(dim, (x.array.shape[dim] - 1) // 2, 1)
     return RETURN_TYPES["median"](
         _gathered("MedianBackward1", x, order, dim, keepdim), order if keepdim else order.squeeze(dim)

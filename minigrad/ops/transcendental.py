@@ -5,6 +5,7 @@ has the gradient 0 by its base where the exponent is 0, and by its exponent wher
 """
 
 import math
+from typing import Any
 
 from minigrad.backend import is_array, kernels_of
 from minigrad.dtype import is_complex, is_differentiable, refuse_complex
@@ -24,7 +25,17 @@ def power(a, b):
         refuse_bools("pow", a, b)
         if is_array(a) and not is_array(b) and b < 0:
             raise ValueError("Integers to negative integer powers are not allowed; convert to float first")
+        if is_array(b) and b.dtype.kind in "iu" and (b < 0).any():
+            return _with_negative_exponents(a, b)
     return a**b
+
+
+def _with_negative_exponents(a: Any, b: Any) -> Any:
+    """Integer powers, those with a negative exponent rounded to 0; of 1 and -1 they are whole numbers."""
+    k = kernels_of(b)
+    natural = a ** k.where(b < 0, 0, b)
+    units = k.where(a == 1, 1, k.where(a == -1, 1 - 2 * (b % 2), 0))
+    return k.where(b < 0, units, natural).astype(natural.dtype)
 
 
 @power.vjp(kept_for={"y": "b"})

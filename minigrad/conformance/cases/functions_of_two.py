@@ -93,6 +93,8 @@ def power(torch):
         "negative base": torch.tensor([-8.0]).pow(torch.tensor([1 / 3, 3.0, -1.0])),
         "ints": torch.tensor([2, 3]).pow(torch.tensor([5, 2])),
         "int to float": torch.tensor([2, 3]).pow(0.5),
+        "ints to negative ints": torch.tensor([2, 1, -1, -1]).pow(torch.tensor([-1, -2, -1, -2])),
+        "number to negative ints": torch.pow(2, torch.tensor([-1, 3])),
         "int to negative": error_of(lambda: torch.tensor([2]).pow(-1)),
         "shapes": error_of(lambda: x.pow(torch.ones(2))),
     }

@@ -276,6 +276,7 @@ def by_index(torch):
         "in place": [w.index_add_(0, index, source, alpha=2) is w, w],
         "filled": [filled.index_fill_(1, torch.tensor([0]), -1.0) is filled, filled],
         "filled in a graph": differentiated(torch, lambda x: x.clone().index_fill_(0, torch.tensor([0, 1]), 4.0), x),
+        "a number, filled": torch.tensor(1.0).index_fill_(0, torch.tensor([0]), 2.0),
         "filled by a tensor": x.clone().index_fill_(0, torch.tensor([1]), torch.tensor(3.0)),
         "out of range": error_of(lambda: x.index_select(0, index + 1)),
         "float index": error_of(lambda: x.index_select(0, index.float())),
