@@ -288,7 +288,7 @@ def broadcast_tensors(*tensors):
 
 def broadcast_shapes(*shapes):
     """The shape that shapes (an integer is one of one axis) broadcast to; RuntimeError where they do not."""
-    shapes = [s if isinstance(s, (tuple, list)) else (s,) for s in shapes]
+    shapes = tuple(s if isinstance(s, (tuple, list)) else (s,) for s in shapes)
     return Size(indices.broadcast_shape(*[tuple(s) for s in shapes]))
 
 
