@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from minigrad.alias import alias
-from minigrad.conformance import SURFACE, page
+from minigrad.conformance import SURFACE, __main__ as command, page
 from minigrad.conformance.case import CASES, RECORDED, Case, case_list, cases_of, recorded
 from minigrad.conformance.outcome import compact, differs
 from minigrad.conformance.source import ROOT, place_of
@@ -176,10 +176,29 @@ def test_records_are_as_short_as_their_dtype_allows() -> None:
 
 
 def test_the_command_says_what_it_does() -> None:
-    command = [sys.executable, "-m", "minigrad.conformance"]
-    text = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    run_it = [sys.executable, "-m", "minigrad.conformance"]
+    text = subprocess.run([*run_it, "--help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert "--section" in text and "--write" in text
-    ran = subprocess.run([*command, "--section", "distributions"], capture_output=True, text=True, cwd=ROOT)
+    ran = subprocess.run([*run_it, "--section", "distributions"], capture_output=True, text=True, cwd=ROOT)
     assert ran.returncode == 0 and "of    3" in ran.stdout, ran.stderr
-    both = subprocess.run([*command, "--write", "--section", "ops"], capture_output=True, text=True, cwd=ROOT)
+    both = subprocess.run([*run_it, "--write", "--section", "ops"], capture_output=True, text=True, cwd=ROOT)
     assert both.returncode == 2 and "--write takes all sections" in both.stderr
+
+
+def test_the_exit_code_is_1_where_a_name_differs_and_write_writes(monkeypatch, tmp_path) -> None:
+    found = [Verdict("ops", "add", CONFORMS, None), Verdict("ops", "sub", MISSING, None, "not defined")]
+    monkeypatch.setattr(command, "judge", lambda sections: found)
+    monkeypatch.setattr(page, "PAGE", tmp_path / "conformance.md")
+    monkeypatch.setattr(page, "README", tmp_path / "README.md")
+    page.README.write_text(f"before {page.START} old {page.END} after", encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["conformance", "--write"])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert not ended.value.code  # what is still to come is no failure
+    assert "| `sub` | missing |  |" in page.PAGE.read_text(encoding="utf-8")
+    written = page.README.read_text(encoding="utf-8")
+    assert written.startswith("before ") and written.endswith(" after") and "| all | 1 | 2 |" in written
+    found.append(Verdict("ops", "mul", DIFFERS, None, "why not"))
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 1

@@ -26,7 +26,7 @@ def main() -> None:
         page.PAGE.write_text(page.page(verdicts), encoding="utf-8")
         readme = page.README.read_text(encoding="utf-8")
         page.README.write_text(page.in_readme(readme, verdicts), encoding="utf-8")
-    sys.exit(any(verdict.status == DIFFERS for verdict in verdicts))
+    sys.exit(1 if any(verdict.status == DIFFERS for verdict in verdicts) else 0)
 
 
 if __name__ == "__main__":
