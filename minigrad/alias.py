@@ -101,6 +101,7 @@ TABLE: dict[str, str] = {
     **_OPTIM_FILES,
     "torch.optim.lr_scheduler": "minigrad.optim.lr_scheduler",
     "torch.optim.optimizer": "minigrad.optim.optimizer",
+    "torch.optim.swa_utils": "minigrad.optim.swa_utils",
     "torch.profiler": "minigrad.onemachine.profiler",
     "torch.random": "minigrad.random",
     "torch.return_types": "minigrad.return_types",
