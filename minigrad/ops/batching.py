@@ -85,8 +85,8 @@ def example_by_example(function: Callable) -> Callable:
             raise RuntimeError(f"vmap: {function.__name__} runs once an example, and the batch has none")
         apart = [_apart(x, level) for x in args]
         named = {name: _apart(x, level) for name, x in kwargs.items()}
-        results = [
-            function(*[of(i) for of in apart], **{name: of(i) for name, of in named.items()}) for i in range(level.size)
+        results = [  # of an outer vmap, if there is one, it runs once an example too
+            run(*[of(i) for of in apart], **{name: of(i) for name, of in named.items()}) for i in range(level.size)
         ]
         if isinstance(results[0], Tensor):
             return batch_in(stack(results), level=level, dim=0)

@@ -109,6 +109,23 @@ def test_gradients_of_each_example(name: str) -> None:
         assert_alike(found, wanted, 1e-4)
 
 
+@pytest.mark.parametrize("name", {BY_ID[name].name: name for name in RUN if not name.startswith("__set")}.values())
+def test_a_batch_of_batches(name: str) -> None:
+    """vmap of vmap: the first input batched by the outer one, the second by the inner one, and so on."""
+    case = BY_ID[name]
+    inputs = [from_raw(x) for x in examples(case, "float64")]
+    outer = tuple(0 if i % 2 == 0 else None for i in range(len(inputs)))
+    inner = tuple(None if i % 2 == 0 else 0 for i in range(len(inputs)))
+    counted = from_raw(np.zeros(EXAMPLES))  # so that there is something to map over
+
+    def f(count: Tensor, *xs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(call(case, list(xs)))
+
+    found = vmap(lambda *xs: vmap(f, (0, *inner))(counted, *xs), outer)(*inputs)
+    rows = [[f(counted, *of_one(of_one(inputs, outer, i), inner, j)) for j in range(EXAMPLES)] for i in range(EXAMPLES)]
+    assert_alike(found, stacked([stacked(row) for row in rows]), 1e-10)
+
+
 @pytest.mark.parametrize("name", [name for name in BY_ID if BY_ID[name].inputs and name not in RUN])
 def test_shapes_that_values_decide_are_refused(name: str) -> None:
     case = BY_ID[name]
