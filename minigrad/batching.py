@@ -156,6 +156,7 @@ def _shared_parameter(value: Any, found: list[Level]) -> Any:
 # ---------------------------------------------------------------- random numbers
 
 
+@functools.cache  # entering a vmap should cost little
 def _for_each_example(draw: Callable) -> Callable:
     signature = inspect.signature(draw)
 

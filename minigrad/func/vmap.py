@@ -101,27 +101,29 @@ def _joined(results: list, out_dims: Any) -> Any:
 def _name(func: Callable) -> str:
     if isinstance(func, functools.partial):
         return f"functools.partial({_name(func.func)}, ...)"
-    return getattr(func, "__name__", repr(func))
+    return func.__name__ if hasattr(func, "__name__") else repr(func)
+
+
+def _refused(func: Callable, in_dims: Any, why: str) -> ValueError:
+    return ValueError(f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): {why}")
 
 
 def _examples(func: Callable, in_dims: Any, args: tuple) -> tuple[list, list, Any, int]:
     """The leaves of the arguments, the dimension to map over for each, how they are nested, and how many examples."""
-    call = f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>)"
     if not isinstance(in_dims, (int, tuple)):
-        raise ValueError(
-            f"{call}: expected `in_dims` to be int or a (potentially nested) tuple matching the structure of inputs, "
-            f"got: {type(in_dims)}."
-        )
+        why = "expected `in_dims` to be int or a (potentially nested) tuple matching the structure of inputs, got: {}."
+        raise _refused(func, in_dims, why.format(type(in_dims)))
     if not args:
         raise ValueError(f"vmap({_name(func)})(<inputs>): got no inputs. The tensors to map over are given by position")
     leaves, spec = pytree.flatten(args)
     dims = pytree.spread(in_dims, spec)
     if dims is None:
-        raise ValueError(
-            f"{call}: in_dims is not compatible with the structure of `inputs`. in_dims has structure "
-            f"{pytree.flatten(in_dims)[1]} but inputs has structure {spec}."
-        )
-    dims = [_in_dim(call, x, dim) for x, dim in zip(leaves, dims, strict=True)]
+        why = "in_dims is not compatible with the structure of `inputs`. in_dims has structure {} but inputs {}."
+        raise _refused(func, in_dims, why.format(pytree.flatten(in_dims)[1], spec))
+    for i, (x, dim) in enumerate(zip(leaves, dims, strict=True)):
+        if why := _unfit(x, dim):
+            raise _refused(func, in_dims, why)
+        dims[i] = dim if dim is None else dim % x.array.ndim
     sizes = [x.array.shape[dim] for x, dim in zip(leaves, dims, strict=True) if dim is not None]
     if not sizes:
         raise ValueError("vmap: Expected at least one Tensor to vmap over")
@@ -133,25 +135,24 @@ def _examples(func: Callable, in_dims: Any, args: tuple) -> tuple[list, list, An
     return leaves, dims, spec, sizes[0]
 
 
-def _in_dim(call: str, x: Any, dim: Any) -> int | None:
+def _unfit(x: Any, dim: Any) -> str:
+    """Why an argument cannot be mapped over that dimension; empty where it can."""
     if dim is None:
-        return None
+        return ""
     if not isinstance(dim, int):
-        raise ValueError(
-            f"{call}: Got in_dim={dim} for an input but in_dim must be either an integer dimension or None."
-        )
+        return f"Got in_dim={dim} for an input but in_dim must be either an integer dimension or None."
     if not isinstance(x, Tensor):
-        raise ValueError(
-            f"{call}: Got in_dim={dim} for an input but the input is of type {type(x)}. We cannot vmap over non-Tensor "
+        return (
+            f"Got in_dim={dim} for an input but the input is of type {type(x)}. We cannot vmap over non-Tensor "
             "arguments, please use None as the respective in_dim"
         )
     ndim = x.array.ndim
-    if not -ndim <= dim < ndim:
-        raise ValueError(
-            f"{call}: Got in_dim={dim} for some input, but that input is a Tensor of dimensionality {ndim} so expected "
-            f"in_dim to satisfy -{ndim} <= in_dim < {ndim}."
-        )
-    return dim % ndim
+    if -ndim <= dim < ndim:
+        return ""
+    return (
+        f"Got in_dim={dim} for some input, but that input is a Tensor of dimensionality {ndim} so expected in_dim to "
+        f"satisfy -{ndim} <= in_dim < {ndim}."
+    )
 
 
 def _check_out_dims(func: Callable, out_dims: Any) -> None:
