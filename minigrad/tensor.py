@@ -1047,7 +1047,7 @@ class Tensor:
         return ops.histc(self, bins, min, max)
 
     def histogram(
-        self, bins: Any, *, range: Any = None, weight: Tensor | None = None, density: builtins.bool = False
+        self, bins: Any = 100, *, range: Any = None, weight: Tensor | None = None, density: builtins.bool = False
     ) -> Any:
         return ops.histogram(self, bins, range=range, weight=weight, density=density)
 
