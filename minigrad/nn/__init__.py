@@ -99,7 +99,8 @@ from minigrad.nn.pooling import (
     MaxPool1d,
     MaxPool2d,
 )
-from minigrad.nn.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
+from minigrad.nn.rnn import GRU, LSTM, RNN, RNNBase
+from minigrad.nn.rnn_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from minigrad.nn.transformer import (
     Transformer,
     TransformerDecoder,

@@ -13,8 +13,9 @@ class Embedding(Module):
     """Row i of the weight (num_embeddings, embedding_dim) for every index i: (...) integers -> (..., embedding_dim).
 
     The weight starts normal with mean 0 and variance 1. The row `padding_idx` starts as zeros and gets no gradient.
-    Raises IndexError for an index outside the table. `max_norm`, which would rewrite the weight during forward,
-    `scale_grad_by_freq` and `sparse` are refused with NotImplementedError.
+    With `max_norm` forward first scales rows that it looks up, of a larger `norm_type`-norm, down to that norm,
+    in the weight itself. Raises IndexError for an index outside the table. `scale_grad_by_freq` and `sparse` are
+    refused with NotImplementedError.
     """
 
     def __init__(
@@ -23,7 +24,7 @@ class Embedding(Module):
         _freeze: bool = False, device: Any = None, dtype: Any = None,
     ):  # fmt: skip
         super().__init__()
-        refused = {"max_norm": max_norm is not None, "scale_grad_by_freq": scale_grad_by_freq, "sparse": sparse}
+        refused = {"scale_grad_by_freq": scale_grad_by_freq, "sparse": sparse}
         if any(refused.values()):
             names = ", ".join(name for name, given in refused.items() if given)
             raise NotImplementedError(f"Embedding does not support {names}; leave it at its default")
@@ -34,6 +35,7 @@ class Embedding(Module):
                 )
             padding_idx %= num_embeddings
         self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        self.max_norm, self.norm_type = max_norm, norm_type
         if _weight is None:
             empty = creation.empty((num_embeddings, embedding_dim), device=device, dtype=dtype)
             self.weight = Parameter(empty, requires_grad=not _freeze)
@@ -76,18 +78,25 @@ class Embedding(Module):
                 self.weight[self.padding_idx] = 0
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx)
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type)
 
     def extra_repr(self) -> str:
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        changed = _changed(self, padding_idx=None, max_norm=None, norm_type=2)
+        return f"{self.num_embeddings}, {self.embedding_dim}{changed}"
+
+
+def _changed(module: Module, **ordinary: Any) -> str:
+    """The attributes that are not as usual, as `extra_repr` has them."""
+    return "".join(
+        f", {name}={getattr(module, name)}" for name, usual in ordinary.items() if getattr(module, name) != usual
+    )
 
 
 class EmbeddingBag(Module):
     """The sum, mean or max (`mode`) of the rows of the weight (num_embeddings, embedding_dim) that each bag names.
 
     The weight starts normal with mean 0 and variance 1, its row `padding_idx`, which counts for nothing, as zeros.
-    `max_norm`, `scale_grad_by_freq` and `sparse` are refused with NotImplementedError.
+    `max_norm` is as in Embedding; `scale_grad_by_freq` and `sparse` are refused with NotImplementedError.
     """
 
     def __init__(
@@ -102,6 +111,7 @@ class EmbeddingBag(Module):
         )  # fmt: skip
         self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, table.padding_idx
         self.mode, self.include_last_offset = mode, include_last_offset
+        self.max_norm, self.norm_type = max_norm, norm_type
         self.weight = table.weight
 
     @classmethod
@@ -126,10 +136,12 @@ class EmbeddingBag(Module):
     def forward(self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None) -> Tensor:
         """input (B, n), or (N,) with offsets (B,) -> (B, embedding_dim); see `nn.functional.embedding_bag`."""
         return F.embedding_bag(
-            input, self.weight, offsets, mode=self.mode, per_sample_weights=per_sample_weights,
-            include_last_offset=self.include_last_offset, padding_idx=self.padding_idx,
+            input, self.weight, offsets, self.max_norm, self.norm_type, mode=self.mode,
+            per_sample_weights=per_sample_weights, include_last_offset=self.include_last_offset,
+            padding_idx=self.padding_idx,
         )  # fmt: skip
 
     def extra_repr(self) -> str:
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}, mode={self.mode!r}{padding}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{_changed(self, max_norm=None, norm_type=2)}" + (
+            f", mode={self.mode!r}{_changed(self, padding_idx=None)}"
+        )

@@ -1,4 +1,4 @@
-"""Recurrent networks: RNN, LSTM and GRU over whole sequences, and their cells for single steps.
+"""Recurrent networks: RNN, LSTM and GRU over whole sequences; for single steps see rnn_cell.py.
 
 A layer multiplies all inputs of a sequence with W_ih at once; `ops/recurrent.py` has the recurrence itself.
 """
@@ -15,7 +15,6 @@ from minigrad.nn.parameter import Parameter
 from minigrad.nn.utils.rnn import PackedSequence
 from minigrad.tensor import Tensor
 
-_CELLS = {"RNN": ["TanhBackward0"], "GRU": ["AddBackward0"], "LSTM": ["MulBackward0", "AddBackward0"]}  # as printed
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 
 
@@ -24,7 +23,8 @@ class RNNBase(Module):
 
     Parameters of layer k: `weight_ih_lk` (gates H, inputs), `weight_hh_lk` (gates H, H) and, with `bias`, `bias_ih_lk`
     and `bias_hh_lk`, for the direction from the end also under these names with `_reverse`; all start uniform on
-    +-1 / sqrt(H). `dropout` acts, in training, on the outputs of every layer but the last.
+    +-1 / sqrt(H). `dropout` acts, in training, on the outputs of every layer but the last. With `proj_size` P the
+    outputs, and the states h, of an LSTM have P entries instead of H: W_hh is (gates H, P) and `weight_hr_lk` (P, H).
     """
 
     def __init__(
@@ -46,13 +46,15 @@ class RNNBase(Module):
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = bidirectional, proj_size
         self._all_weights: list[list[str]] = []
-        rows = _GATES[mode] * hidden_size
+        rows, out = _GATES[mode] * hidden_size, proj_size or hidden_size
         for layer in range(num_layers):
-            inputs = input_size if layer == 0 else hidden_size * (1 + bidirectional)
+            inputs = input_size if layer == 0 else out * (1 + bidirectional)
             for suffix in ("", "_reverse")[: 1 + bidirectional]:
-                shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs), "weight_hh": (rows, hidden_size)}
+                shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs), "weight_hh": (rows, out)}
                 if bias:
                     shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+                if proj_size:
+                    shapes["weight_hr"] = (proj_size, hidden_size)
                 names = [f"{name}_l{layer}{suffix}" for name in shapes]
                 for name, shape in zip(names, shapes.values(), strict=True):
                     setattr(self, name, Parameter(creation.empty(shape, device=device, dtype=dtype)))
@@ -144,15 +146,17 @@ class RNNBase(Module):
         self, hx: Any, x: Tensor, sizes: tuple[int, ...], batched: bool, order: Tensor | None
     ) -> list[Tensor]:
         """h, and for an LSTM c, each (D num_layers, B, H)."""
-        shape, wanted = (len(self._all_weights), sizes[0], self.hidden_size), self._kinds_of_state
+        wanted = self._kinds_of_state
+        widths = (self.proj_size or self.hidden_size, self.hidden_size)[: len(wanted)]
+        shapes = [(len(self._all_weights), sizes[0], width) for width in widths]
         if hx is None:
-            return [creation.zeros(shape, dtype=x.dtype, device=x.device)] * len(wanted)
+            return [creation.zeros(shape, dtype=x.dtype, device=x.device) for shape in shapes]
         if len(wanted) == 1:
             hx = (hx,)
         elif not (isinstance(hx, (tuple, list)) and len(hx) == len(wanted)):
             raise RuntimeError(f"{self._get_name()} takes its states as a tuple (h_0, c_0), got {type(hx).__name__}")
         states = [state if batched else state.unsqueeze(1) for state in hx]
-        for state, name in zip(states, wanted, strict=True):
+        for state, name, shape in zip(states, wanted, shapes, strict=True):
             if tuple(state.shape) != shape:
                 raise RuntimeError(f"Expected {name} {shape}, got {list(state.shape)}")
             if state.dtype is not x.dtype:
@@ -171,30 +175,40 @@ class RNNBase(Module):
 
     def _run_layers(self, x: Tensor, states: list[Tensor], sizes: tuple[int, ...]) -> tuple[Tensor, list[Tensor]]:
         """x (N, C) through all layers -> outputs (N, D H) and the last states, (D num_layers, B, H) each."""
-        directions, rows = 1 + self.bidirectional, x.shape[0]
+        directions = 1 + self.bidirectional
         lasts: list[list[Tensor]] = [[] for _ in states]
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(directions):
                 number = layer * directions + direction
-                y = self._run(x, [state[number] for state in states], self._all_weights[number], sizes, direction == 1)
-                outputs.append(y[:rows])
-                for i, last in enumerate(lasts):
-                    last.append(y[rows + i * sizes[0] : rows + (i + 1) * sizes[0]])
+                starts, names = [state[number] for state in states], self._all_weights[number]
+                y, ends = self._run(x, starts, names, sizes, direction == 1)
+                outputs.append(y)
+                for last, end in zip(lasts, ends, strict=True):
+                    last.append(end)
             x = ops.cat(outputs, 1) if self.bidirectional else outputs[0]
             if layer < self.num_layers - 1:
                 x = F.dropout(x, self.dropout, self.training)
         return x, [ops.stack(last, 0) for last in lasts]
 
-    def _run(self, x: Tensor, states: list[Tensor], names: list[str], sizes: tuple[int, ...], reverse: bool) -> Tensor:
+    def _run(
+        self, x: Tensor, states: list[Tensor], names: list[str], sizes: tuple[int, ...], reverse: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """x (N, C) through one layer in one direction -> outputs (N, H) and the last states, (B, H) each."""
         weights = [getattr(self, name) for name in names]
+        if self.proj_size:
+            w_ih, w_hh, *biases, w_hr = weights
+            gates = F.linear(x, w_ih, biases[0] + biases[1] if biases else None)
+            h, c = states
+            return ops.projected_lstm(gates, h, c, w_hh, w_hr, sizes=sizes, reverse=reverse)
         options = {"nonlinearity": self.mode[4:].lower()} if self.mode.startswith("RNN") else {}
-        return run_cells(
-            self.mode, x, states, weights if self.bias else [*weights, None, None], sizes, reverse, **options
-        )
+        y = run_cells(self.mode, x, states, weights if self.bias else [*weights, None, None], sizes, reverse, **options)
+        rows, batch = x.shape[0], sizes[0]
+        return y[:rows], [y[rows + i * batch : rows + (i + 1) * batch] for i in range(len(states))]
 
     def extra_repr(self) -> str:
         ordinary = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
+        ordinary = ({"proj_size": 0} if self.proj_size else {}) | ordinary
         changed = [f"{name}={getattr(self, name)}" for name, usual in ordinary.items() if getattr(self, name) != usual]
         return ", ".join([str(self.input_size), str(self.hidden_size), *changed])
 
@@ -232,10 +246,10 @@ def _check_options(
     for name, value in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
         if value <= 0:
             raise ValueError(f"{name} must be greater than zero, got {value}")
-    if proj_size:
-        raise NotImplementedError(
-            f"proj_size is not supported, got {proj_size}: leave it at 0 and put a Linear after the LSTM"
-        )
+    if proj_size < 0:
+        raise ValueError(f"proj_size should be a positive integer or zero to disable projections, got {proj_size}")
+    if proj_size >= hidden_size:
+        raise ValueError(f"proj_size has to be smaller than hidden_size, got {proj_size} and {hidden_size}")
 
 
 class RNN(RNNBase):
@@ -263,7 +277,8 @@ class LSTM(RNNBase):
 
         c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g)        h_t = sigmoid(o) tanh(c_t)
 
-    States are tuples (h, c). `proj_size` is refused with NotImplementedError. Hochreiter and Schmidhuber, 1997.
+    States are tuples (h, c). With `proj_size` P, h_t = W_hr (sigmoid(o) tanh(c_t)), of P entries; Sak et al., 2014.
+    Hochreiter and Schmidhuber, 1997.
     """
 
     _kinds_of_state = ("hidden[0] size", "hidden[1] size")
@@ -295,99 +310,3 @@ class GRU(RNNBase):
             "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device=device,
             dtype=dtype,
         )  # fmt: skip
-
-
-# ---------------------------------------------------------------- cells: one step at a time
-
-
-class RNNCellBase(Module):
-    """What the cells share: `weight_ih` (gates H, inputs), `weight_hh` (gates H, H), `bias_ih`, `bias_hh`."""
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None
-    ):
-        super().__init__()
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        rows = num_chunks * hidden_size
-        self.weight_ih = Parameter(creation.empty((rows, input_size), device=device, dtype=dtype))
-        self.weight_hh = Parameter(creation.empty((rows, hidden_size), device=device, dtype=dtype))
-        for name in ("bias_ih", "bias_hh"):
-            vector = Parameter(creation.empty(rows, device=device, dtype=dtype)) if bias else None
-            self.register_parameter(name, vector)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        bound = 1 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
-        for weight in self.parameters():
-            init.uniform_(weight, -bound, bound)
-
-    def _step(self, mode: str, input: Tensor, states: Any, **options: Any) -> list[Tensor]:
-        """The new states, each (B, H), or (H,) for input without a batch."""
-        count, name = 2 if mode == "LSTM" else 1, self._get_name()
-        if input.ndim not in (1, 2):
-            raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.ndim}D instead")
-        if input.shape[-1] != self.input_size:
-            raise RuntimeError(f"input has inconsistent input_size: got {input.shape[-1]} expected {self.input_size}")
-        x = input if input.ndim == 2 else input.unsqueeze(0)
-        if states is None:
-            states = [creation.zeros((x.shape[0], self.hidden_size), dtype=x.dtype, device=x.device)] * count
-        else:
-            for i, state in enumerate(states):
-                title = f"hx[{i}]" if count == 2 else "hidden"
-                if state.ndim not in (1, 2):
-                    raise ValueError(f"{name}: Expected {title} to be 1D or 2D, got {state.ndim}D instead")
-                if state.ndim != input.ndim or tuple(state.shape) != (*input.shape[:-1], self.hidden_size):
-                    raise RuntimeError(
-                        f"{name}: {title} has shape {list(state.shape)}, expected "
-                        f"{[*input.shape[:-1], self.hidden_size]} for an input of shape {list(input.shape)}"
-                    )
-            states = [state if state.ndim == 2 else state.unsqueeze(0) for state in states]
-        batch, weights = x.shape[0], [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
-        y = run_cells(mode, x, states, weights, (batch,), False, **options)
-        fresh = [named(y[i * batch : (i + 1) * batch], _CELLS[mode][i - 1]) for i in range(1, count + 1)]
-        return fresh if input.ndim == 2 else [state.squeeze(0) for state in fresh]
-
-    def extra_repr(self) -> str:
-        bias = "" if self.bias is True else f", bias={self.bias}"
-        nonlinearity = getattr(self, "nonlinearity", "tanh")
-        other = "" if nonlinearity == "tanh" else f", nonlinearity={nonlinearity}"
-        return f"{self.input_size}, {self.hidden_size}{bias}{other}"
-
-
-class RNNCell(RNNCellBase):
-    """h' = tanh(x W_ih^T + b_ih + h W_hh^T + b_hh), or relu of it: x (B, inputs), h (B, H) -> (B, H); h starts as 0."""
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", device: Any = None,
-        dtype: Any = None,
-    ):  # fmt: skip
-        super().__init__(input_size, hidden_size, bias, 1, device, dtype)
-        self.nonlinearity = nonlinearity
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        if self.nonlinearity not in ("tanh", "relu"):
-            raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        return self._step("RNN", input, None if hx is None else [hx], nonlinearity=self.nonlinearity)[0]
-
-
-class LSTMCell(RNNCellBase):
-    """One step of an LSTM: x (B, inputs), (h, c) (B, H) each -> (h', c'); both start as 0."""
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None):
-        super().__init__(input_size, hidden_size, bias, 4, device, dtype)
-
-    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        if hx is not None and not (isinstance(hx, (tuple, list)) and len(hx) == 2):
-            raise RuntimeError(f"LSTMCell takes its states as a tuple (h, c), got {type(hx).__name__}")
-        h, c = self._step("LSTM", input, hx)
-        return h, c
-
-
-class GRUCell(RNNCellBase):
-    """One step of a GRU: x (B, inputs), h (B, H) -> (B, H); h starts as 0."""
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None):
-        super().__init__(input_size, hidden_size, bias, 3, device, dtype)
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return self._step("GRU", input, None if hx is None else [hx])[0]

@@ -218,6 +218,7 @@ from minigrad.ops.recurrent import (
     gru_reference as gru_reference,
     lstm as lstm,
     lstm_reference as lstm_reference,
+    projected_lstm as projected_lstm,
     rnn as rnn,
     rnn_reference as rnn_reference,
 )

@@ -36,6 +36,14 @@ def time_steps(sizes: tuple[int, ...], reverse: bool) -> list[tuple[int, int]]:
 
 def run_cells(cell: Callable, gates: Any, states: list, sizes: tuple[int, ...], reverse: bool) -> Any:
     """cell(gates of a step, *states) -> new states, over all steps; states that a step leaves alone stay."""
+    outputs, states = _steps(cell, gates, states, sizes, reverse)
+    return cat_arrays(*outputs, *states, axis=0)
+
+
+def _steps(
+    cell: Callable, gates: Any, states: list, sizes: tuple[int, ...], reverse: bool
+) -> tuple[list[Any], list[Any]]:
+    """The first new state of every step, in the order of the rows, and all states after the last."""
     outputs = {}
     for start, n in time_steps(sizes, reverse):
         fresh = cell(gates[start : start + n], *[state[:n] for state in states])
@@ -44,7 +52,7 @@ def run_cells(cell: Callable, gates: Any, states: list, sizes: tuple[int, ...], 
             new if new.shape[0] == old.shape[0] else cat_arrays(new, old[n:], axis=0)
             for new, old in zip(fresh, states, strict=True)
         ]
-    return cat_arrays(*[outputs[start] for start in sorted(outputs)], *states, axis=0)
+    return [outputs[start] for start in sorted(outputs)], states
 
 
 def part(gates: Any, i: int, width: int) -> Any:
@@ -110,6 +118,24 @@ def lstm(gates, h, c, weight, *, sizes, reverse):
 @lstm.vjp
 def lstm_vjp(dy, weight, residuals, sizes, reverse):
     return kernels_of(dy).lstm_bwd(dy, weight, *residuals, sizes, reverse)
+
+
+def projected_lstm(
+    gates: Any, h: Any, c: Any, weight: Any, projection: Any, *, sizes: tuple[int, ...], reverse: bool
+) -> tuple[Any, list[Any]]:
+    """An LSTM whose h is W_hr (sigmoid(o) tanh(c')): h (B, P), weight (4 H, P), projection (P, H), c (B, H) and gates
+    (N, 4 H) -> h of each row (N, P), and the last h and c. Source: Sak, Senior and Beaufays (2014), arXiv:1402.1128.
+    """
+    width, weight, projection = c.shape[1], mT(weight), mT(projection)
+
+    def cell(x, h, c):
+        x = x + matmul(h, weight)
+        i, f, o = (sigmoid(part(x, k, width)) for k in (0, 1, 3))
+        c = f * c + i * tanh(part(x, 2, width))
+        return matmul(o * tanh(c), projection), c
+
+    outputs, states = _steps(cell, gates, [h, c], sizes, reverse)
+    return cat_arrays(*outputs, axis=0), states
 
 
 # ---------------------------------------------------------------- GRU

@@ -20,6 +20,8 @@ LAYERS: dict[str, tuple[str, dict, str, bool]] = {
     "lstm, no bias": ("LSTM", {"bias": False, "bidirectional": True, "num_layers": 2}, "batch", False),
     "lstm, no batch": ("LSTM", {"bidirectional": True, "batch_first": True}, "one", True),
     "lstm, packed": ("LSTM", {"num_layers": 2, "bidirectional": True}, "packed", True),
+    "lstm, projected": ("LSTM", {"proj_size": 2, "num_layers": 2, "bidirectional": True}, "batch", True),
+    "lstm, projected, packed": ("LSTM", {"proj_size": 1, "bias": False, "bidirectional": True}, "packed", False),
     "lstm, packed, sorted": ("LSTM", {"batch_first": True}, "sorted", False),
     "gru": ("GRU", {}, "batch", False),
     "gru, states": ("GRU", {"num_layers": 2, "bidirectional": True}, "batch", True),
@@ -32,6 +34,7 @@ LAYERS: dict[str, tuple[str, dict, str, bool]] = {
 MODULES: list[tuple[str, list, dict]] = [
     ("RNN", [2, 3], {}), ("RNN", [2, 3, 2, "relu"], {"bidirectional": True}), ("LSTM", [2, 3], {}),
     ("LSTM", [2, 3, 2, False, True, 0.5, True], {}), ("GRU", [2, 3], {"num_layers": 2, "dropout": 0.1}),
+    ("LSTM", [2, 3], {"num_layers": 2, "bidirectional": True, "proj_size": 2}),
     ("RNNCell", [2, 3], {}), ("RNNCell", [2, 3, False, "relu"], {}), ("LSTMCell", [2, 3], {}),
     ("GRUCell", [2, 3], {"bias": False}),
 ]  # fmt: skip
@@ -72,9 +75,9 @@ def layer(lib: Any, what: str, **more: Any) -> tuple[Any, list[Any], Any]:
     given = inputs(lib, [wave(*shape)])
     if with_states:
         number = options.get("num_layers", 1) * (2 if options.get("bidirectional") else 1)
-        state = (number, H) if layout == "one" else (number, B, H)
-        phases = (0.2, 0.6) if kind == "LSTM" else (0.2,)
-        given += inputs(lib, [wave(*state, phase=phase, low=-0.9, high=0.9) for phase in phases])
+        state = (number,) if layout == "one" else (number, B)
+        phases = {0.2: options.get("proj_size", H), 0.6: H} if kind == "LSTM" else {0.2: H}
+        given += inputs(lib, [wave(*state, n, phase=phase, low=-0.9, high=0.9) for phase, n in phases.items()])
 
     def call(x: Any, *states: Any) -> list[Any]:
         hx = None if not states else states if kind == "LSTM" else states[0]
@@ -163,6 +166,8 @@ def errors(lib: Any) -> dict[str, list[str]]:
         "nonlinearity": lambda: nn.RNN(2, 3, nonlinearity="elu"),
         "dropout": lambda: nn.LSTM(2, 3, 2, dropout=1.5),
         "hidden size": lambda: nn.LSTM(2, 0),
+        "no projection": lambda: nn.LSTM(2, 3, proj_size=-1),
+        "projection size": lambda: nn.LSTM(2, 3, proj_size=3),
         "type of size": lambda: nn.LSTM(2.0, 3),
         "cell dims": lambda: nn.GRUCell(2, 3)(zeros(1, 1, 2)),
         "cell nonlinearity": lambda: nn.RNNCell(2, 3, nonlinearity="elu")(zeros(1, 2)),

@@ -56,7 +56,6 @@ ERRORS = [
     (lambda: F.embedding(mg.tensor([0, -1]), X), IndexError, r"id -1 in a table of 2 rows"),
     (lambda: F.embedding(X, X), RuntimeError,
      "to have one of the following scalar types: Long, Int; but got torch.float32"),
-    (lambda: F.embedding(IDS, X, max_norm=1.0), NotImplementedError, "embedding does not support max_norm"),
     (lambda: F.embedding(IDS, X, padding_idx=2), AssertionError, "Padding_idx must be within num_embeddings"),
     (lambda: F.one_hot(mg.tensor([3]), 2), RuntimeError, "Class values must be smaller than num_classes"),
     (lambda: F.one_hot(mg.tensor([-1])), RuntimeError, "Class values must be non-negative"),

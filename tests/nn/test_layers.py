@@ -137,7 +137,6 @@ def test_embedding_index_out_of_range(index):
 @pytest.mark.parametrize(
     "options, error, match",
     [
-        ({"max_norm": 1.0}, NotImplementedError, "max_norm"),
         (
             {"sparse": True, "scale_grad_by_freq": True},
             NotImplementedError,

@@ -247,7 +247,6 @@ def test_errors_are_of_pytorchs_types_and_begin_alike():
 @pytest.mark.parametrize(
     "call, error, match",
     [
-        (lambda: nn.LSTM(2, 3, proj_size=2), NotImplementedError, "proj_size is not supported, got 2.*put a Linear"),
         (lambda: nn.LSTM(2, 3)(mg.ones(2, 1, 2), mg.ones(1, 1, 3)), RuntimeError, r"as a tuple \(h_0, c_0\)"),
         (lambda: nn.LSTMCell(2, 3)(mg.ones(1, 2), mg.ones(1, 3)), RuntimeError, r"as a tuple \(h, c\), got Tensor"),
         (

@@ -161,6 +161,18 @@ def _memmap():
         return np.memmap(file, dtype=np.int32, mode="r+", shape=(4,))
 
 
+def embeddings_of_limited_norm(m):
+    found = []
+    for norm, kind in ((1.0, 2.0), (0.5, 1.0), (0.7, float("inf"))):
+        weight = (m.arange(12.0).reshape(4, 3) - 2) / 5
+        table = m.nn.Embedding(4, 3, padding_idx=0, max_norm=norm, norm_type=kind, _weight=weight)
+        y = table(m.tensor([[0, 3], [3, 1]]))
+        (y * y.detach().cos()).sum().backward()
+        found += [repr(table), y, table.weight, table.weight.grad]
+    bag = m.nn.EmbeddingBag.from_pretrained((m.arange(12.0).reshape(4, 3) - 2) / 5, max_norm=1.0, mode="sum")
+    return [*found, repr(bag), bag(m.tensor([[0, 3], [3, 1]])), bag.weight]
+
+
 def whole_modules_are_saved(m):
     m.manual_seed(0)
     net = m.nn.Sequential(m.nn.Linear(3, 2), m.nn.ReLU(), m.nn.Dropout(), m.nn.BatchNorm1d(2)).eval()

@@ -22,7 +22,7 @@ def embedding_bag(
     input (B, n): bags of n; or (N,) with `offsets` (B,), where each bag starts (the last offset is N with
     `include_last_offset`). Indices equal to `padding_idx` count for nothing; an empty bag gives zeros.
     `per_sample_weights`, of input's shape, multiply the rows of a "sum". Of equal entries the first takes the gradient
-    of a max. `max_norm`, `scale_grad_by_freq` and `sparse` raise NotImplementedError.
+    of a max. `max_norm` is as in `embedding`; `scale_grad_by_freq` and `sparse` raise NotImplementedError.
     """
     _check(input, weight, offsets, mode, per_sample_weights)
     ids = to_host(input.array).reshape(-1)

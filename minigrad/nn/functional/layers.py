@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad import inplace as writing, ops, random
+from minigrad import autograd, inplace as writing, ops, random
 from minigrad.arguments import must_be_tensor
 from minigrad.backend import kernels_of, to_device
 from minigrad.dtype import finfo, is_floating
@@ -48,14 +48,11 @@ def embedding(
 ) -> Tensor:  # fmt: skip
     """weight[input]: integers of any shape and a table (rows, width) -> (*input.shape, width).
 
-    Row `padding_idx` gets no gradient. IndexError names an id outside the table. `max_norm`, `scale_grad_by_freq` and
-    `sparse` are not supported: they raise NotImplementedError.
+    Row `padding_idx` gets no gradient. With `max_norm` the rows that are looked up, and whose `norm_type`-norm is
+    larger, are first scaled down to it, in the table itself. IndexError names an id outside the table.
+    `scale_grad_by_freq` and `sparse` are not supported: they raise NotImplementedError.
     """
-    for name, given in (
-        ("max_norm", max_norm is not None),
-        ("scale_grad_by_freq", scale_grad_by_freq),
-        ("sparse", sparse),
-    ):
+    for name, given in (("scale_grad_by_freq", scale_grad_by_freq), ("sparse", sparse)):
         if given:
             raise NotImplementedError(f"embedding does not support {name}; leave it at its default")
     if input.array.dtype.kind not in "iu":
@@ -71,7 +68,18 @@ def embedding(
             raise AssertionError(f"Padding_idx must be within num_embeddings: got {padding_idx} for {rows} rows")
         padding_idx %= rows
     same_device("embedding", input, weight)
+    if max_norm is not None:
+        _limit_rows(weight, input, max_norm, norm_type)
     return ops.embedding(weight, ids=input.array, padding_idx=padding_idx)
+
+
+def _limit_rows(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale the rows of `weight` that `input` names down to a norm of at most max_norm, in place."""
+    ids = input.detach().unique()
+    rows = weight.detach()[ids]
+    norms = rows.norm(norm_type, dim=1, keepdim=True)
+    with autograd.no_grad():
+        weight[ids] = ops.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
