@@ -26,7 +26,7 @@ def build(size):
     for i in range(layers):
         layer = f"encoder.layers.{i}"
         shapes |= {
-            f"{layer}.self_attn.in_proj_weight": (3 * channels, channels),
+            f"{layer}.self_attn.in_proj_weight.T": (3 * channels, channels),
             f"{layer}.self_attn.in_proj_bias": (3 * channels,),
             **linear(f"{layer}.self_attn.out_proj", channels, channels),
             **linear(f"{layer}.linear1", channels, 4 * channels),
@@ -39,7 +39,7 @@ def build(size):
         x = apply_norm(p, "norm", p["tokens.weight"][tokens] + p["positions.weight"])
         for i in range(layers):
             layer = f"encoder.layers.{i}"
-            qkv = x @ p[f"{layer}.self_attn.in_proj_weight"].T + p[f"{layer}.self_attn.in_proj_bias"]
+            qkv = x @ p[f"{layer}.self_attn.in_proj_weight.T"] + p[f"{layer}.self_attn.in_proj_bias"]
             attended = apply_linear(p, f"{layer}.self_attn.out_proj", attention(qkv, heads, causal=False))
             x = apply_norm(p, f"{layer}.norm1", x + attended)
             hidden = gelu(apply_linear(p, f"{layer}.linear1", x))

@@ -13,9 +13,9 @@ from workloads.arrays import weight
 Params = dict[str, Any]
 
 
-def linear(name: str, inputs: int, outputs: int, bias: bool = True) -> dict[str, tuple[int, ...]]:
+def linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
     """The shapes of a Linear layer's parameters."""
-    return {f"{name}.weight": (outputs, inputs), **({f"{name}.bias": (outputs,)} if bias else {})}
+    return {f"{name}.weight.T": (outputs, inputs), f"{name}.bias": (outputs,)}
 
 
 def norm(name: str, channels: int) -> dict[str, tuple[int, ...]]:
@@ -24,12 +24,19 @@ def norm(name: str, channels: int) -> dict[str, tuple[int, ...]]:
 
 
 def filled(shapes: dict[str, tuple[int, ...]]) -> Params:
-    """The parameters of those names and shapes, with the values of arrays.py."""
-    return {name: jnp.asarray(weight(name, shape)) for name, shape in shapes.items()}
+    """The parameters of those names and shapes, with the values of arrays.py.
+
+    One whose name ends in .T is kept transposed, as JAX's libraries keep the weights of layers: for a single row XLA
+    would transpose it at every product, which makes a token of decode nine times as expensive.
+    """
+    return {
+        name: jnp.asarray(weight(name.removesuffix(".T"), shape).T if name.endswith(".T") else weight(name, shape))
+        for name, shape in shapes.items()
+    }
 
 
 def apply_linear(p: Params, name: str, x: Any) -> Any:
-    return x @ p[f"{name}.weight"].T + p[f"{name}.bias"]
+    return x @ p[f"{name}.weight.T"] + p[f"{name}.bias"]
 
 
 def apply_norm(p: Params, name: str, x: Any) -> Any:

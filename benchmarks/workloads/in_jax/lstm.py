@@ -13,8 +13,8 @@ def build(size):
     params = filled(
         {
             "embedding.weight": (vocabulary, channels),
-            "lstm.weight_ih_l0": (4 * hidden, channels),
-            "lstm.weight_hh_l0": (4 * hidden, hidden),
+            "lstm.weight_ih_l0.T": (4 * hidden, channels),
+            "lstm.weight_hh_l0.T": (4 * hidden, hidden),
             "lstm.bias_ih_l0": (4 * hidden,),
             "lstm.bias_hh_l0": (4 * hidden,),
             **linear("head", hidden, vocabulary),
@@ -23,8 +23,8 @@ def build(size):
 
     def loss_of(p, tokens, targets):
         x = p["embedding.weight"][tokens.T]  # (B, T) -> (T, B, C)
-        gates = x @ p["lstm.weight_ih_l0"].T + p["lstm.bias_ih_l0"] + p["lstm.bias_hh_l0"]
-        recurrent = p["lstm.weight_hh_l0"].T
+        gates = x @ p["lstm.weight_ih_l0.T"] + p["lstm.bias_ih_l0"] + p["lstm.bias_hh_l0"]
+        recurrent = p["lstm.weight_hh_l0.T"]
 
         def cell(state, from_input):
             h, c = state
