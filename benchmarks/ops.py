@@ -79,7 +79,10 @@ def main() -> None:
             print("\n".join(pieces if args.list else [f"no op has {args.names} in its name; --list shows them"]))
             return
         print(machine.headline(machine.facts(args.threads), versions))
-        print(missing or "microseconds, medians; ratio: PyTorch's time / minigrad's")
+        if missing:
+            print(missing)
+        of = " of processor time, one thread" if args.cpu_time else ""
+        print(f"microseconds{of}, medians; ratio: PyTorch's time / minigrad's")
         print(f"{'':32}{'forward':>22}{'':8}{'forward + backward':>22}")
         print(f"{'':32}{'minigrad':>11}{'PyTorch':>11}{'ratio':>8}{'minigrad':>11}{'PyTorch':>11}{'ratio':>8}")
         for name in chosen:

@@ -86,6 +86,8 @@ def main() -> None:
     engines, missing = installed(args.engines)
     facts = machine.facts(args.threads)
     print(machine.headline(facts, {}).splitlines()[0] + ("\n" + missing if missing else ""))
+    if args.cpu_time:
+        print("times are processor time of one thread, not the clock's")
     results: dict[str, dict[str, list[float]]] = {}
     for what, xs in SERIES.items():
         results[what] = measure(args, engines, what)
