@@ -26,6 +26,7 @@ from typing import Any
 from minigrad import grad_names
 from minigrad.backend import is_array, is_wrapped, kernels_of
 from minigrad.dtype import is_complex
+from minigrad.explain import noted
 from minigrad.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -159,9 +160,14 @@ def walk(
         if node.retains_grad and wanted is None:
             accumulate(node, dy, False, create_graph)
         if node.kept is None:
-            raise RuntimeError(
-                f"backward through the graph of '{op.name}' a second time: what it kept was freed by the first. "
-                f"Pass retain_graph=True to the first backward, or compute the output again."
+            raise noted(
+                RuntimeError(
+                    "Trying to backward through the graph a second time (or directly access saved tensors after they "
+                    "have already been freed). Saved intermediate values of the graph are freed when you call "
+                    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+                    "graph a second time or if you need to access saved tensors after calling backward."
+                ),
+                f"what '{op.name}' kept was freed: or compute the output again",
             )
         if node.versions:
             _check_versions(node)
@@ -362,9 +368,10 @@ def _seeds(tensors: Sequence[Any], gradients: Any, create_graph: bool) -> list[t
         if not isinstance(tensor, Tensor):
             raise TypeError(f"backward starts from tensors, got {type(tensor).__name__}")
         if not tensor.requires_grad:
-            raise RuntimeError(
-                "element 0 of tensors does not require grad and does not have a grad_fn: nothing it was computed from "
-                "has requires_grad=True, or it was computed under no_grad() or after detach()"
+            raise noted(
+                RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn"),
+                "nothing it was computed from has requires_grad=True, or it was computed under no_grad() or after "
+                "detach()",
             )
         if gradient is not None and not isinstance(gradient, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
@@ -375,9 +382,9 @@ def _seeds(tensors: Sequence[Any], gradients: Any, create_graph: bool) -> list[t
                     f".real or .imag of it, or pass gradient="
                 )
             if tensor.array.size != 1:
-                raise RuntimeError(
-                    f"grad can be implicitly created only for scalar outputs; this one has shape "
-                    f"{tuple(tensor.array.shape)}: reduce it (.sum(), .mean()) or pass gradient="
+                raise noted(
+                    RuntimeError("grad can be implicitly created only for scalar outputs"),
+                    f"this one has shape {tuple(tensor.array.shape)}: reduce it (.sum(), .mean()) or pass gradient=",
                 )
             one = kernels_of(tensor.array).zeros(tensor.array.shape, tensor.array.dtype, tensor.array)
             one[...] = 1

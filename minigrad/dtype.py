@@ -293,6 +293,11 @@ class finfo:
         self.dtype, self.bits = dtype.name, dtype.itemsize * 8
         self.eps, self.max, self.min = float(raw.eps), float(raw.max), float(raw.min)
         self.tiny = self.smallest_normal = float(raw.smallest_normal)
+        self.resolution = 10.0 ** -int(raw.precision)
+
+    def __repr__(self) -> str:
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        return f"finfo({', '.join(f'{name}={getattr(self, name):g}' for name in names)}, dtype={self.dtype})"
 
 
 class iinfo:
@@ -304,3 +309,6 @@ class iinfo:
         raw = np.iinfo(dtype.numpy)
         self.dtype, self.bits = dtype.name, dtype.itemsize * 8
         self.max, self.min = raw.max, raw.min
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

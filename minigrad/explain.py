@@ -7,6 +7,12 @@ import numpy as np
 from minigrad.backend import device_of, is_array
 
 
+def noted(error: Exception, note: str) -> Exception:
+    """An error in PyTorch's own words, which programs print and search, with more under it where it is not caught."""
+    error.add_note(note)
+    return error
+
+
 def explain(which: Any, error: Exception, arrays: list, params: dict) -> Exception:
     """Word an error that the array library raised: which op, what it was given, what fits. The one place that does."""
     raw = [a for a in arrays if is_array(a)]
@@ -28,9 +34,9 @@ def explain(which: Any, error: Exception, arrays: list, params: dict) -> Excepti
             f"but got {error.axis}). {given}"
         )
     if isinstance(error, ValueError):
-        return RuntimeError(f"{name}: {_shape_problem(name, raw) or error}. {given}")
+        return noted(RuntimeError(_shape_problem(name, raw) or str(error)), f"{name}: {given}")
     if isinstance(error, IndexError):
-        return IndexError(f"{name}: {error}. {given}")
+        return noted(error, f"{name}: {given}")
     if "boolean subtract" in str(error) or "boolean negative" in str(error):
         return RuntimeError(
             f"{name}: the `-` operator does not take bool tensors; use logical_xor or logical_not. {given}"

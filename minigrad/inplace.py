@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from minigrad import autograd
 from minigrad.backend import is_array, same_memory
 from minigrad.dtype import of
+from minigrad.explain import noted
 from minigrad.kernels.batched.array import fitted
 
 if TYPE_CHECKING:
@@ -124,9 +125,9 @@ def refuse_leaf(tensor: "Tensor") -> None:
     for x, what in ((tensor, "a leaf"), (root, "a view of a leaf")):
         node = x.node
         if node is not None and node.requires_grad and node.op is None and (x is tensor or not _without_graph(steps)):
-            raise RuntimeError(
-                f"{what} Variable that requires grad is being used in an in-place operation; "
-                f"write under no_grad(), or into a clone()"
+            raise noted(
+                RuntimeError(f"{what} Variable that requires grad is being used in an in-place operation."),
+                "write under no_grad(), or into a clone()",
             )
 
 

@@ -172,6 +172,13 @@ class Tensor:
         strides = tuple(s // self.array.itemsize for s in self.array.strides)
         return strides if dim is None else strides[one_dim(dim, self.array.ndim)]
 
+    def storage_offset(self) -> int:
+        """Where the tensor begins in the memory that it looks into, counted in elements."""
+        owner = self.array
+        while isinstance(getattr(owner, "base", None), type(self.array)):
+            owner = owner.base
+        return (self.data_ptr() - from_raw(owner).data_ptr()) // self.array.itemsize
+
     def is_contiguous(self, memory_format: Any = None) -> builtins.bool:
         return self.array.flags.c_contiguous
 

@@ -32,17 +32,17 @@ def test_second_backward_names_the_op_and_the_remedy():
     x = mg.ones(2, requires_grad=True)
     y = x.exp().sum()
     y.backward()
-    with pytest.raises(RuntimeError, match=r"graph of 'exp' a second time.*retain_graph=True"):
+    with pytest.raises(RuntimeError, match=r"(?s)a second time.*retain_graph=True.*what 'exp' kept"):
         y.backward()
 
 
 def test_backward_of_a_vector_says_its_shape_and_what_to_do():
-    with pytest.raises(RuntimeError, match=r"scalar outputs; this one has shape \(2, 3\).*\.sum\(\)"):
+    with pytest.raises(RuntimeError, match=r"scalar outputs\nthis one has shape \(2, 3\).*\.sum\(\)"):
         (mg.ones(2, 3, requires_grad=True) * 2).backward()
 
 
 def test_backward_without_a_graph_says_why():
-    with pytest.raises(RuntimeError, match=r"does not require grad.*no_grad\(\) or after detach\(\)"):
+    with pytest.raises(RuntimeError, match=r"(?s)does not require grad.*no_grad\(\) or after detach\(\)"):
         mg.ones(1).backward()
 
 

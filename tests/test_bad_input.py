@@ -22,7 +22,7 @@ def says(error, *parts):
         (lambda: mg.ones(2, 3) * mg.ones(3, 2), ["mul", r"\(2, 3\)", r"\(3, 2\)"]),
         (lambda: mg.ones(2, 3) == mg.ones(4), ["eq", r"\(2, 3\)", r"\(4,\)"]),
         (lambda: mg.where(mg.ones(2) > 0, mg.ones(3), 0.0), ["where", r"\(2,\)", r"\(3,\)"]),
-        (lambda: mg.ones(2, 3) @ mg.ones(4, 5), ["matmul", r"2x3 and 4x5"]),
+        (lambda: mg.ones(2, 3) @ mg.ones(4, 5), ["2x3 and 4x5", "matmul"]),
         (lambda: mg.ones(2, 2, 3) @ mg.ones(3, 3, 2), ["matmul", r"\(2, 2, 3\)", r"\(3, 3, 2\)"]),
         (lambda: mg.ones(2, 3) @ mg.ones(2), ["matmul", "2x3 and 2x1|3.*2"]),
         (lambda: mg.ones(2, 3).reshape(4), [r"\[4\]", "6"]),
@@ -47,7 +47,7 @@ def test_shapes_that_do_not_fit(call, parts):
     ("call", "error", "parts"),
     [
         (lambda: mg.ones(2, 2) @ mg.ones(2, 2, dtype=mg.float64), RuntimeError, ["same dtype", "float32", "float64"]),
-        (lambda: mg.tensor([1, 2]).mean(), RuntimeError, ["mean", "int64", r"\.float\(\)"]),
+        (lambda: mg.tensor([1, 2]).mean(), RuntimeError, ["mean", "Got: Long", r"\.float\(\)"]),
         (lambda: mg.tensor([1], requires_grad=True), RuntimeError, ["floating point", "int64"]),
         (lambda: mg.tensor([1]).add_(0.5), RuntimeError, ["add_", "float32", "int64"]),
         (lambda: mg.ones(2)[mg.ones(1)], IndexError, ["indices must be long, int, byte or bool", "float32"]),
@@ -111,7 +111,7 @@ def test_backward_twice():
     x = mg.ones(2, requires_grad=True)
     loss = (x * x).sum()
     loss.backward()
-    with says(RuntimeError, "graph of 'mul' a second time", "retain_graph=True"):
+    with says(RuntimeError, "a second time", "retain_graph=True", "what 'mul' kept"):
         loss.backward()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from minigrad.backend import kernels_of
 from minigrad.dtype import is_floating, of
+from minigrad.explain import noted
 from minigrad.op import fused, op
 from minigrad.ops import reduce
 from minigrad.ops.comparison import (
@@ -95,10 +96,12 @@ def linear(x, weight, bias):
     """y = x W^T + b: (..., in), (out, in), (out,) or None -> (..., out), one product for all leading axes together."""
     columns, width = x.shape[-1], weight.shape[0]
     if columns != weight.shape[1]:
-        raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({numel(x.shape[:-1])}x{columns} and "
-            f"{weight.shape[1]}x{width}): linear takes x of shape (..., in) and a weight (out, in), got "
-            f"{tuple(x.shape)} and {tuple(weight.shape)}"
+        raise noted(
+            RuntimeError(
+                f"mat1 and mat2 shapes cannot be multiplied ({numel(x.shape[:-1])}x{columns} and "
+                f"{weight.shape[1]}x{width})"
+            ),
+            f"linear takes x of shape (..., in) and a weight (out, in), got {tuple(x.shape)} and {tuple(weight.shape)}",
         )
     if x.dtype != weight.dtype:
         raise RuntimeError(
@@ -134,9 +137,8 @@ def embedding(weight, *, ids, padding_idx=None):
     if ids.size:
         low, high = kernels_of(ids).bounds(ids)
         if low < 0 or high >= rows:
-            raise IndexError(
-                f"index out of range in self: id {low if low < 0 else high} in a table of {rows} rows (0 to {rows - 1})"
-            )
+            wrong = low if low < 0 else high
+            raise noted(IndexError("index out of range in self"), f"id {wrong} in a table of {rows} rows")
     return kernels_of(weight).take_rows(weight, ids)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from minigrad import dtype as dtypes
 from minigrad.backend import holds_anywhere, kernels_of
 from minigrad.dtype import is_complex, is_differentiable, is_floating, refuse_complex
+from minigrad.explain import noted
 from minigrad.grad_names import named
 from minigrad.op import op
 from minigrad.ops.comparison import (
@@ -32,6 +33,8 @@ from minigrad.ops.transcendental import (
 )
 from minigrad.return_types import RETURN_TYPES
 from minigrad.tensor import Tensor, from_raw, numel, one_dim
+
+_OLD_NAMES = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
 
 
 def keep_axes(shape: tuple, axis: tuple | None) -> tuple[int, ...]:
@@ -63,9 +66,12 @@ def sum_vjp(dy, x_shape, axis):
 def mean(x, *, axis, keepdims):
     """The sum divided by the count; nan over nothing."""
     if not is_differentiable(x.dtype):
-        raise RuntimeError(
-            f"could not infer output dtype: mean takes floating-point tensors, got {dtypes.of(x.dtype)}; "
-            "use x.float().mean()"
+        raise noted(
+            RuntimeError(
+                "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+                f"Got: {_OLD_NAMES.get(x.dtype.name, x.dtype.name)}"
+            ),
+            "use x.float().mean()",
         )
     total = kernels_of(x).sum(x, axis, keepdims)
     count = _count(x.shape, axis)

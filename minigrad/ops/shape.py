@@ -10,6 +10,7 @@ from typing import Any
 
 from minigrad.backend import kernels_of, same_memory
 from minigrad.dtype import promote
+from minigrad.explain import noted
 from minigrad.grad_names import named
 from minigrad.op import op
 from minigrad.ops.elementwise import (
@@ -191,11 +192,21 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
     for i, x in enumerate(kept):
         others = [n for j, n in enumerate(x.array.shape) if j != dim]
         if x.array.ndim != ndim or others != [n for j, n in enumerate(kept[0].array.shape) if j != dim]:
-            raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {dim}. Expected shape like "
-                f"{list(kept[0].shape)} but got {list(x.shape)} for tensor number {i} in the list."
-            )
+            raise _do_not_join(kept[0], x, i, dim)
     return cat_arrays(*kept, axis=dim)
+
+
+def _do_not_join(first: Tensor, x: Tensor, i: int, dim: int) -> Exception:
+    if x.array.ndim != first.array.ndim:
+        return RuntimeError(f"Tensors must have same number of dimensions: got {first.array.ndim} and {x.array.ndim}")
+    wanted, got = next((n, m) for d, (n, m) in enumerate(zip(first.shape, x.shape, strict=True)) if n != m and d != dim)
+    return noted(
+        RuntimeError(
+            f"Sizes of tensors must match except in dimension {dim}. Expected size {wanted} but got size {got} for "
+            f"tensor number {i} in the list."
+        ),
+        f"cat: the first tensor has shape {list(first.shape)}, tensor number {i} {list(x.shape)}",
+    )
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:

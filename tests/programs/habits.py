@@ -200,6 +200,51 @@ def what_pickle_cannot_write(m):
     return error_of(lambda: _through(m, {"a": lambda: 1}))
 
 
+def words_of_errors(m):
+    """Programs catch errors and print them: what PyTorch says, word for word."""
+
+    def said(call):
+        try:
+            call()
+        except (RuntimeError, IndexError) as error:
+            return str(error)
+        return "nothing"
+
+    leaf, functional = m.ones(2, requires_grad=True), m.nn.functional
+    product = (leaf * leaf).sum()
+    product.backward()
+    return [
+        said(call)
+        for call in (
+            lambda: m.ones(2, 3) @ m.ones(2, 3),
+            lambda: m.nn.Linear(3, 4)(m.ones(2, 5)),
+            lambda: m.ones(2) + m.ones(3),
+            lambda: m.ones(2, 3).view(4, 2),
+            lambda: m.ones(2)[5],
+            lambda: m.cat([m.ones(2, 2), m.ones(3, 3)]),
+            lambda: functional.cross_entropy(m.ones(2, 3), m.tensor([0, 5])),
+            lambda: m.ones(2).backward(),
+            lambda: leaf.mul(2).backward(),
+            lambda: product.backward(),
+            lambda: leaf.add_(1),
+            lambda: leaf[0].add_(1),
+            lambda: leaf.numpy(),
+            lambda: m.tensor([1, 2]).mean(),
+            lambda: m.ones(3).item(),
+            lambda: m.nn.Embedding(3, 2)(m.tensor([3])),
+            lambda: bool(m.ones(3)),
+            lambda: functional.softmax(m.ones(2), 5),
+            lambda: m.stack([m.ones(2), m.ones(3)]),
+            lambda: functional.binary_cross_entropy(m.tensor([1.5]), m.tensor([1.0])),
+        )
+    ]
+
+
+def limits_of_types(m):
+    found = [m.finfo(d) for d in (m.float16, m.bfloat16, m.float32, m.float64)]
+    return [repr(limits) for limits in (*found, m.iinfo(m.int8), m.iinfo(m.int64))] + [found[2].resolution]
+
+
 def graphs_are_walked_by_hand(m):
     x = m.ones(2, requires_grad=True)
     y = x * 2 + x.exp()

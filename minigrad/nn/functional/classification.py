@@ -5,6 +5,7 @@ from typing import Any
 from minigrad import ops
 from minigrad.arguments import must_share_dtype
 from minigrad.backend import bare, holds_anywhere, holds_everywhere, kernels_of
+from minigrad.explain import noted
 from minigrad.grad_names import named
 from minigrad.nn.functional.layers import same_device
 from minigrad.nn.functional.reduction import reduced, reduction_of
@@ -129,9 +130,9 @@ def check_labels(labels: Any, classes: int, ignore_index: int) -> bool:
     outside = kernels.logical_and(kernels.logical_or(labels < 0, labels >= classes), labels != ignore_index)
     if holds_anywhere(outside):
         bad = int(bare(labels).reshape(-1)[int(bare(outside).reshape(-1).argmax())])
-        raise IndexError(
-            f"Target {bad} is out of bounds. Labels of {classes} classes go from 0 to {classes - 1}; {ignore_index} "
-            "is ignored."
+        raise noted(
+            IndexError(f"Target {bad} is out of bounds."),
+            f"labels of {classes} classes go from 0 to {classes - 1}; {ignore_index} is ignored",
         )
     return False
 
@@ -180,7 +181,10 @@ def binary_cross_entropy(
     must_share_dtype("binary_cross_entropy", input=input, target=target)
     inside = ops.logical_and(input.array >= 0, input.array <= 1)
     if not holds_everywhere(inside):
-        raise RuntimeError("all elements of input should be between 0 and 1: binary_cross_entropy takes probabilities")
+        raise noted(
+            RuntimeError("all elements of input should be between 0 and 1"),
+            "binary_cross_entropy takes probabilities; for scores there is binary_cross_entropy_with_logits",
+        )
     loss = ops.bce(input, target)
     return reduced(loss if weight is None else loss * weight, reduction, "BinaryCrossEntropyBackward0")
 
