@@ -57,7 +57,7 @@ model = LSTMTagger(6, 3, 8, len(word_to_ix), len(char_to_ix), len(tag_to_ix))
 print(model)
 loss_function = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-for epoch in range(15):
+for epoch in range(9):
     total = 0.0
     for sentence, tags in training_data:
         model.zero_grad()
@@ -69,7 +69,7 @@ for epoch in range(15):
         loss.backward()
         optimizer.step()
         total += loss.item()
-    if epoch % 5 == 4:
+    if epoch % 3 == 2:
         print(f"epoch {epoch + 1} loss {total / len(training_data):.4f}")
 with torch.no_grad():
     sentence, _ = training_data[0]
@@ -189,7 +189,7 @@ model = BiLSTM_CRF(len(word_to_ix), crf_tags, 5, 4)
 optimizer = optim.SGD(model.parameters(), lr=0.05, weight_decay=1e-4)
 with torch.no_grad():
     print(model(prepare_sequence(training_data[0][0], word_to_ix)))
-for epoch in range(6):
+for epoch in range(3):
     for sentence, tags in training_data[:2]:
         model.zero_grad()
         sentence_in = prepare_sequence(sentence, word_to_ix)

@@ -109,15 +109,15 @@ def timeSince(since):
 current_loss = 0
 all_losses = []
 start = time.time()
-for iter in range(1, 301):
+for iter in range(1, 181):
     category, line, category_tensor, line_tensor = randomTrainingExample()
     output, loss = train(category_tensor, line_tensor)
     current_loss += loss
-    if iter % 100 == 0:
+    if iter % 60 == 0:
         guess, guess_i = categoryFromOutput(output)
         correct = "✓" if guess == category else "✗ (%s)" % category
-        print("%d %d%% (%s) %.4f %s / %s %s" % (iter, iter / 300 * 100, timeSince(start), loss, line, guess, correct))
-        all_losses.append(current_loss / 100)
+        print("%d %d%% (%s) %.4f %s / %s %s" % (iter, iter / 180 * 100, timeSince(start), loss, line, guess, correct))
+        all_losses.append(current_loss / 60)
         current_loss = 0
 print([round(x, 4) for x in all_losses])
 
@@ -182,7 +182,7 @@ def targetTensor(line):
 rnn = GenerateRNN(n_letters, n_hidden, n_letters)
 optimizer = torch.optim.Adam(rnn.parameters(), lr=0.01)
 total_loss = 0
-for iter in range(1, 121):
+for iter in range(1, 61):
     category, line, category_tensor, input_line_tensor = randomTrainingExample()
     target_line_tensor = targetTensor(line)
     target_line_tensor.unsqueeze_(-1)
@@ -197,8 +197,8 @@ for iter in range(1, 121):
     loss.backward()
     optimizer.step()
     total_loss += loss.item() / input_line_tensor.size(0)
-    if iter % 40 == 0:
-        print("%s (%d %d%%) %.3f" % (timeSince(start), iter, iter / 120 * 100, total_loss / 40))
+    if iter % 20 == 0:
+        print("%s (%d %d%%) %.3f" % (timeSince(start), iter, iter / 60 * 100, total_loss / 20))
         total_loss = 0
 rnn.eval()
 with torch.no_grad():

@@ -125,7 +125,7 @@ def optimize_model():
     losses.append(loss.item())
 
 
-for i_episode in range(24):
+for i_episode in range(16):
     state, info = env.reset()
     state = torch.tensor(state, dtype=torch.float32, device=device).unsqueeze(0)
     total = 0.0

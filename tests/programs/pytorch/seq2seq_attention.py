@@ -218,11 +218,11 @@ encoder_optimizer = optim.Adam(encoder.parameters(), lr=0.01)
 decoder_optimizer = optim.Adam(decoder.parameters(), lr=0.01)
 criterion = nn.NLLLoss(ignore_index=PAD_token)
 plot_loss_total = 0
-for epoch in range(1, 25):
+for epoch in range(1, 17):
     loss = train_epoch(train_dataloader, encoder, decoder, encoder_optimizer, decoder_optimizer, criterion, 0.8)
     plot_loss_total += loss
-    if epoch % 6 == 0:
-        print("(%d %d%%) %.4f" % (epoch, epoch / 24 * 100, plot_loss_total / 6))
+    if epoch % 4 == 0:
+        print("(%d %d%%) %.4f" % (epoch, epoch / 16 * 100, plot_loss_total / 4))
         plot_loss_total = 0
 for source, target in pairs[:3]:
     words, attentions = evaluate(encoder, decoder, source)
