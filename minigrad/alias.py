@@ -154,10 +154,13 @@ def _behind(name: str) -> Any:
     return functools.reduce(getattr, inner.split(".") if inner else [], found)
 
 
+_HOMES = ("minigrad", "torch", "builtins")  # "torch": see run._alias
+
+
 def _is_defined(module: Any, name: str) -> bool:
     """True for what a module without __all__ offers: no private names, and no Any or wraps that it imported."""
     home = getattr(getattr(module, name), "__module__", "minigrad")
-    return not name.startswith("_") and isinstance(home, str) and home.partition(".")[0] in ("minigrad", "builtins")
+    return not name.startswith("_") and isinstance(home, str) and home.partition(".")[0] in _HOMES
 
 
 def _is_function(module: str, name: str) -> bool:

@@ -13,8 +13,9 @@ import types
 from importlib.machinery import SourceFileLoader
 from typing import Any
 
+from minigrad import backend, dtype
 from minigrad.alias import alias, missing
-from minigrad.tensor import Tensor
+from minigrad.tensor import Size, Tensor
 
 USAGE = """usage: python -m minigrad.run SCRIPT [ARGS]
        python -m minigrad.run -m MODULE [ARGS]
@@ -30,7 +31,7 @@ def main() -> None:
         print(USAGE, end="", file=sys.stdout if args else sys.stderr)
         sys.exit(0 if args else 2)
     if args[0] == "-m" and len(args) > 1:
-        alias()
+        _alias()
         sys.argv = args[1:]
         _guarded(lambda: runpy.run_module(args[1], run_name="__main__", alter_sys=True))
         return
@@ -44,7 +45,7 @@ def main() -> None:
     except OSError as error:
         print(f"minigrad.run: can't open file {script!r}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
-    alias()
+    _alias()
     sys.argv = args
     if not sys.flags.safe_path:  # there, `python -m` put the working directory
         sys.path[0] = args[0] if folder else os.path.dirname(os.path.realpath(script))
@@ -54,6 +55,18 @@ def main() -> None:
     )
     sys.modules["__main__"] = module
     _guarded(lambda: exec(compile(source, script, "exec"), module.__dict__))
+
+
+def _alias() -> None:
+    """Turn the alias on, for good: then types may print as PyTorch's, too, as <class 'torch.Tensor'>."""
+    from minigrad.nn.parameter import Parameter
+
+    alias()
+    for kind, home, name in (
+        (Tensor, "torch", "Tensor"), (Size, "torch", "Size"), (dtype.DType, "torch", "dtype"),
+        (backend.device, "torch", "device"), (Parameter, "torch.nn.parameter", "Parameter"),
+    ):  # fmt: skip
+        kind.__module__, kind.__name__, kind.__qualname__ = home, name, name
 
 
 def _guarded(program: Any) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import autograd, backend, dtype as dtypes, inplace
+from minigrad import autograd, backend, dtype as dtypes, explain, inplace
 from minigrad.dtype import DType
 from minigrad.grad_names import dressed, named
 from minigrad.numpy_names import numpy_names
@@ -212,8 +212,9 @@ class Tensor:
                 "use x.detach()"
             )
         if requires_grad and self.dtype.kind < 2:
-            raise RuntimeError(
-                f"only Tensors of floating point and complex dtype can require gradients, this one is {self.dtype}"
+            raise explain.noted(
+                RuntimeError("only Tensors of floating point and complex dtype can require gradients"),
+                f"this one is {self.dtype}",
             )
         if self.node is None and requires_grad:
             self.node = autograd.Node(None, (), None, None, self.array)

@@ -57,6 +57,26 @@ def test_a_program_ends_as_under_python(tmp_path, source) -> None:
         assert ours.returncode == -signal.SIGINT
 
 
+def test_types_print_as_pytorchs(tmp_path) -> None:
+    (tmp_path / "program.py").write_text(
+        "import copy, pickle, torch\n"
+        "from torch import *\n"
+        "x = torch.nn.Parameter(torch.ones(2, dtype=torch.float64))\n"
+        "for thing in (x.data, x, x.shape, x.dtype, x.device): print(type(thing))\n"
+        "again = [f(x) for f in (copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)))]\n"
+        "print([type(y) is torch.nn.Parameter for y in again], Tensor is torch.Tensor)\n"
+        "torch.save({'x': x, 'y': x.data}, 'file.pt')\n"
+        "print({name: type(y).__name__ for name, y in torch.load('file.pt').items()})\n"
+    )
+    ours = run("program.py", cwd=tmp_path)
+    assert ours.stderr == ""
+    assert ours.stdout.splitlines() == [
+        "<class 'torch.Tensor'>", "<class 'torch.nn.parameter.Parameter'>", "<class 'torch.Size'>",
+        "<class 'torch.dtype'>", "<class 'torch.device'>", "[True, True, True] True",
+        "{'x': 'Parameter', 'y': 'Tensor'}",
+    ]  # fmt: skip
+
+
 def test_a_missing_name_ends_with_one_clear_line(tmp_path) -> None:
     (tmp_path / "program.py").write_text("from torch import sparse_nonsense\n")
     out = run("program.py", cwd=tmp_path)

@@ -52,7 +52,10 @@ def load(module: "Module", state_dict: Any, strict: bool, assign: bool) -> Incom
     for path, owner in module.named_modules(remove_duplicate=False):
         for name, tensor in own(owner):
             homes[f"{path}.{name}" if path else name] = (owner, name, tensor)
-    result = Incompatible([k for k in homes if k not in state_dict], [k for k in state_dict if k not in homes])
+    missing = [k for k in homes if k not in state_dict]
+    if getattr(state_dict, "_metadata", None) is None:  # batch norm did not always count, and files of then say nothing
+        missing = [k for k in missing if k.rpartition(".")[2] != "num_batches_tracked"]
+    result = Incompatible(missing, [k for k in state_dict if k not in homes])
     problems = _list_keys(result) if strict else []
     fitting = {}
     for key, (_, _, tensor) in homes.items():

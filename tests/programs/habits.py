@@ -240,6 +240,12 @@ def words_of_errors(m):
     ]
 
 
+def states_from_before_batch_norm_counted(m):
+    net = m.nn.Sequential(m.nn.Linear(2, 2), m.nn.BatchNorm1d(2))
+    old = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+    return [str(net.load_state_dict(old)), error_of(lambda: net.load_state_dict({"0.bias": m.ones(2)}))]
+
+
 def limits_of_types(m):
     found = [m.finfo(d) for d in (m.float16, m.bfloat16, m.float32, m.float64)]
     return [repr(limits) for limits in (*found, m.iinfo(m.int8), m.iinfo(m.int64))] + [found[2].resolution]
