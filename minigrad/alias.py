@@ -42,8 +42,8 @@ _OPTIM_FILES = _files(
 _DATA_FILES = _files("torch.utils.data", "dataset dataloader sampler _utils _utils.collate", "minigrad.data")
 _DISTRIBUTION_FILES = _files(
     "torch.distributions",
-    "bernoulli beta categorical dirichlet distribution exponential gamma independent kl multinomial "
-    "multivariate_normal normal one_hot_categorical poisson uniform",
+    "bernoulli beta categorical dirichlet distribution exponential gamma independent kl mixture_same_family "
+    "multinomial multivariate_normal normal one_hot_categorical poisson uniform",
     "minigrad.distributions",
 )
 

@@ -1,5 +1,6 @@
 """What the tests of distributions try, written for any library with PyTorch's names."""
 
+import functools
 import math
 from typing import Any
 
@@ -19,12 +20,33 @@ MADE: dict[str, tuple[str, dict[str, Any]]] = {
     "multinomial": ("Multinomial", {"total_count": 5, "probs": [0.2, 0.3, 0.5]}),
     "multinomial of logits": ("Multinomial", {"total_count": 3, "logits": [[0.3, -1.0], [1.0, 0.5]]}),
 }
+L = [[1.0, 0.0], [0.5, 2.0]]
+MADE |= {
+    "multivariate normal": ("MultivariateNormal", {"loc": [0.5, -1.0], "covariance_matrix": [[2.0, 0.6], [0.6, 1.0]]}),
+    "multivariate normal of a triangle": ("MultivariateNormal", {"loc": [[0.5, 1.0], [2.0, 0.0]], "scale_tril": L}),
+    "multivariate normal of precision": (
+        "MultivariateNormal",
+        {"loc": [0.5, -1.0], "precision_matrix": [[2.0, 0.6], [0.6, 1.0]]},
+    ),
+    "independent": ("Independent", {"of": "normal, broadcast", "reinterpreted_batch_ndims": 1}),
+    "independent, all": ("Independent", {"of": "normal, broadcast", "reinterpreted_batch_ndims": 2}),
+    "independent, none": ("Independent", {"of": "normal", "reinterpreted_batch_ndims": 0}),
+    "mixture": ("MixtureSameFamily", {"weights": "categorical, three", "of": "normal"}),
+    "mixture of vectors": ("MixtureSameFamily", {"weights": "categorical, two", "of": "independent"}),
+    "categorical, three": ("Categorical", {"probs": [1.0, 3.0, 0.5]}),
+    "categorical, two": ("Categorical", {"logits": [0.3, -0.4]}),
+}
 SHAPES: list[tuple[int, ...]] = [(), (4,), (9, 2)]
 
 
 def made(lib: Any, name: str, dtype: Any) -> tuple[Any, list[Any]]:
     """(the distribution, its parameters as leaves)."""
     kind, given = MADE[name]
+    if "of" in given:  # a distribution of distributions
+        parts = [made(lib, given[key], dtype) for key in ("weights", "of") if key in given]
+        dims = [value for value in given.values() if isinstance(value, int)]
+        leaves = [leaf for _, of_part in parts for leaf in of_part]
+        return getattr(lib.distributions, kind)(*[part for part, _ in parts], *dims), leaves
     options = {
         key: lib.tensor(value, dtype=dtype, requires_grad=True) if isinstance(value, list) else value
         for key, value in given.items()
@@ -64,7 +86,8 @@ def scores(lib: Any, name: str) -> dict[str, Any]:
     if MADE[name][0] == "Uniform":
         found.pop("mode")  # nan everywhere
     found["log_prob"] = [listed(y := d.log_prob(value)), gradients(lib, y, leaves)]
-    found["entropy"] = [listed(y := d.entropy()), gradients(lib, y, leaves)]
+    if MADE[name][0] != "MixtureSameFamily":
+        found["entropy"] = [listed(y := d.entropy()), gradients(lib, y, leaves)]
     if MADE[name][0] in ("Normal", "Uniform"):
         found["cdf"] = [listed(y := d.cdf(value)), gradients(lib, y, leaves)]
         y = d.rsample((2,))
@@ -96,6 +119,14 @@ PAIRS: list[tuple[str, dict, dict]] = [
 
 def divergences(lib: Any) -> list[Any]:
     found = []
+    tensor = functools.partial(lib.tensor, dtype=lib.float64)
+    first, second = (
+        lib.distributions.MultivariateNormal(tensor(loc), scale_tril=tensor(tril))
+        for loc, tril in (([[0.5, -1.0], [0.0, 1.0]], L), ([0.0, 0.3], [[0.7, 0.0], [-0.4, 1.5]]))
+    )
+    found.append(listed(lib.distributions.kl_divergence(first, second)))
+    normals = [lib.distributions.Normal(tensor([[0.5, -1.0]]), tensor([s])) for s in (1.0, 0.4)]
+    found.append(listed(lib.distributions.kl_divergence(*[lib.distributions.Independent(n, 1) for n in normals])))
     for kind, first, second in PAIRS:
         make = getattr(lib.distributions, kind)
         p, q = (make(**{k: lib.tensor(v, dtype=lib.float64) for k, v in given.items()}) for given in (first, second))
@@ -124,6 +155,18 @@ def errors(lib: Any) -> dict[str, list[str]]:
         "type": lambda: d.Normal("0", 1.0),
         "total": lambda: d.Multinomial(tensor(3), tensor([0.5, 0.5])),
         "rsample": lambda: d.Categorical(tensor([0.5, 0.5])).rsample(),
+        "covariance": lambda: d.MultivariateNormal(lib.zeros(2), lib.ones(2, 2)),
+        "triangle": lambda: d.MultivariateNormal(lib.zeros(2), scale_tril=lib.ones(2, 2)),
+        "no matrix": lambda: d.MultivariateNormal(lib.zeros(2)),
+        "vector for a matrix": lambda: d.MultivariateNormal(lib.zeros(2), lib.ones(2)),
+        "loc": lambda: d.MultivariateNormal(tensor(0.0), lib.eye(2)),
+        "vector": lambda: d.MultivariateNormal(lib.zeros(2), lib.eye(2)).log_prob(lib.zeros(3)),
+        "too many dims": lambda: d.Independent(d.Normal(lib.zeros(3), 1.0), 2),
+        "components": lambda: d.MixtureSameFamily(d.Categorical(lib.ones(3)), d.Normal(lib.zeros(2), 1.0)),
+        "weights": lambda: d.MixtureSameFamily(d.Normal(0.0, 1.0), d.Normal(lib.zeros(2), 1.0)),
+        "kl of dims": lambda: d.kl_divergence(
+            d.Independent(d.Normal(lib.zeros(3, 2), 1.0), 1), d.Independent(d.Normal(lib.zeros(3, 2), 1.0), 2)
+        ),
         "kl": lambda: d.kl_divergence(d.Normal(0.0, 1.0), d.Bernoulli(0.5)),
     }
     found = {}
