@@ -42,7 +42,8 @@ def test_every_program_was_recorded() -> None:
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_a_program_prints_what_it_prints_under_pytorch(path, tmp_path) -> None:
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    # One thread each: tests run side by side, and kernels that wait for cores in use took twice the processor time.
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "minigrad.run", str(path)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=env)
     assert run.returncode == 0, run.stderr
