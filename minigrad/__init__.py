@@ -77,6 +77,36 @@ from minigrad.legacy import (
     LongTensor,
     ShortTensor,
 )
+from minigrad.more_functions import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    bartlett_window,
+    blackman_window,
+    block_diag,
+    bucketize,
+    can_cast,
+    cartesian_prod,
+    column_stack,
+    combinations,
+    cumulative_trapezoid,
+    frombuffer,
+    hamming_window,
+    hann_window,
+    isin,
+    polygamma,
+    range,
+    scalar_tensor,
+    searchsorted,
+    set_default_tensor_type,
+    set_flush_denormal,
+    trapezoid,
+    trapz,
+    typename,
+    unravel_index,
+    vander,
+    xlogy,
+)
 from minigrad.onemachine.amp import autocast, get_autocast_dtype, is_autocast_available, is_autocast_enabled
 from minigrad.onemachine.settings import (
     are_deterministic_algorithms_enabled,
@@ -167,6 +197,20 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (
     Tensor.bitwise_and, Tensor.bitwise_or, Tensor.bitwise_xor, Tensor.bitwise_not,
 )  # fmt: skip
 softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
+acosh, asinh, atanh, arccosh, arcsinh, arctanh = (
+    Tensor.acosh, Tensor.asinh, Tensor.atanh, Tensor.arccosh, Tensor.arcsinh, Tensor.arctanh,
+)  # fmt: skip
+erfc, erfinv, lgamma, digamma, mvlgamma = Tensor.erfc, Tensor.erfinv, Tensor.lgamma, Tensor.digamma, Tensor.mvlgamma
+sinc, logit, hypot, copysign = Tensor.sinc, Tensor.logit, Tensor.hypot, Tensor.copysign
+logaddexp, logaddexp2 = Tensor.logaddexp, Tensor.logaddexp2
+ldexp, frexp, deg2rad, rad2deg, float_power = (
+    Tensor.ldexp, Tensor.frexp, Tensor.deg2rad, Tensor.rad2deg, Tensor.float_power,
+)  # fmt: skip
+positive, signbit, heaviside, nextafter, gcd, lcm = (
+    Tensor.positive, Tensor.signbit, Tensor.heaviside, Tensor.nextafter, Tensor.gcd, Tensor.lcm,
+)  # fmt: skip
+bitwise_left_shift, bitwise_right_shift = Tensor.bitwise_left_shift, Tensor.bitwise_right_shift
+isposinf, isneginf, fmax, fmin = Tensor.isposinf, Tensor.isneginf, Tensor.fmax, Tensor.fmin
 
 # Complex numbers.
 conj, conj_physical, resolve_conj = Tensor.conj, Tensor.conj_physical, Tensor.resolve_conj
@@ -181,9 +225,10 @@ cumsum, cumprod, norm, topk, sort, argsort = (
     Tensor.cumsum, Tensor.cumprod, Tensor.norm, Tensor.topk, Tensor.sort, Tensor.argsort,
 )  # fmt: skip
 unique, histc, histogram, bincount = Tensor.unique, Tensor.histc, Tensor.histogram, Tensor.bincount
-mode, quantile, nanquantile, cov, corrcoef = (
-    Tensor.mode, Tensor.quantile, Tensor.nanquantile, Tensor.cov, Tensor.corrcoef,
-)  # fmt: skip
+nanmean, nanmedian, quantile, nanquantile = Tensor.nanmean, Tensor.nanmedian, Tensor.quantile, Tensor.nanquantile
+kthvalue, mode, aminmax, cummax, cummin = Tensor.kthvalue, Tensor.mode, Tensor.aminmax, Tensor.cummax, Tensor.cummin
+logcumsumexp, msort, unique_consecutive = Tensor.logcumsumexp, Tensor.msort, Tensor.unique_consecutive
+diff, cov, corrcoef, dist, renorm = Tensor.diff, Tensor.cov, Tensor.corrcoef, Tensor.dist, Tensor.renorm
 
 # Shape.
 reshape, flatten, ravel, unflatten = Tensor.reshape, Tensor.flatten, Tensor.ravel, Tensor.unflatten
@@ -200,6 +245,11 @@ narrow, select, flip, roll, tril, triu = (
 diagonal, diag, diag_embed, clone, detach = (
     Tensor.diagonal, Tensor.diag, Tensor.diag_embed, Tensor.clone, Tensor.detach,
 )  # fmt: skip
+tensor_split, hsplit, vsplit, dsplit = Tensor.tensor_split, Tensor.hsplit, Tensor.vsplit, Tensor.dsplit
+unsafe_chunk, unsafe_split, unsafe_split_with_sizes = chunk, Tensor.unsafe_split, split_with_sizes
+rot90, fliplr, flipud, diagflat, narrow_copy = (
+    Tensor.rot90, Tensor.fliplr, Tensor.flipud, Tensor.diagflat, Tensor.narrow_copy,
+)  # fmt: skip
 
 # Indexing.
 gather, take_along_dim, scatter, scatter_add, scatter_reduce = (
@@ -209,6 +259,10 @@ index_select, index_add, index_copy, index_fill, index_put = (
     Tensor.index_select, Tensor.index_add, Tensor.index_copy, Tensor.index_fill, Tensor.index_put,
 )  # fmt: skip
 masked_fill, masked_select, nonzero = Tensor.masked_fill, Tensor.masked_select, Tensor.nonzero
+masked_scatter, take, put, argwhere = Tensor.masked_scatter, Tensor.take, Tensor.put, Tensor.argwhere
+select_scatter, slice_scatter, diagonal_scatter = (
+    Tensor.select_scatter, Tensor.slice_scatter, Tensor.diagonal_scatter,
+)  # fmt: skip
 
 # Products.
 matmul, mm, bmm, mv, dot = Tensor.matmul, Tensor.mm, Tensor.bmm, Tensor.mv, Tensor.dot
@@ -218,6 +272,29 @@ inverse, pinverse, det, logdet, slogdet = Tensor.inverse, Tensor.pinverse, Tenso
 matrix_power, matrix_exp, qr, svd = Tensor.matrix_power, Tensor.matrix_exp, Tensor.qr, Tensor.svd
 cholesky, cholesky_solve, cholesky_inverse = Tensor.cholesky, Tensor.cholesky_solve, Tensor.cholesky_inverse
 chain_matmul = linalg.chain_matmul
+addr, vdot, kron, cross = Tensor.addr, Tensor.vdot, Tensor.kron, Tensor.cross
+
+# In place.
+abs_, neg_, exp_, exp2_, expm1_, log_, log1p_, log2_, log10_ = (
+    Tensor.abs_, Tensor.neg_, Tensor.exp_, Tensor.exp2_, Tensor.expm1_, Tensor.log_, Tensor.log1p_, Tensor.log2_,
+    Tensor.log10_,
+)  # fmt: skip
+sqrt_, rsqrt_, square_, reciprocal_ = Tensor.sqrt_, Tensor.rsqrt_, Tensor.square_, Tensor.reciprocal_
+sin_, cos_, tan_, asin_, acos_, atan_ = Tensor.sin_, Tensor.cos_, Tensor.tan_, Tensor.asin_, Tensor.acos_, Tensor.atan_
+sinh_, cosh_, tanh_, asinh_, acosh_, atanh_ = (
+    Tensor.sinh_, Tensor.cosh_, Tensor.tanh_, Tensor.asinh_, Tensor.acosh_, Tensor.atanh_,
+)  # fmt: skip
+sigmoid_, relu_, erf_, erfc_, logit_, sinc_ = (
+    Tensor.sigmoid_, Tensor.relu_, Tensor.erf_, Tensor.erfc_, Tensor.logit_, Tensor.sinc_,
+)  # fmt: skip
+floor_, ceil_, round_, trunc_, fix_, frac_ = (
+    Tensor.floor_, Tensor.ceil_, Tensor.round_, Tensor.trunc_, Tensor.fix_, Tensor.frac_,
+)  # fmt: skip
+clamp_, clip_, clamp_min_, clamp_max_ = Tensor.clamp_, Tensor.clip_, Tensor.clamp_min_, Tensor.clamp_max_
+nan_to_num_, deg2rad_, rad2deg_, xlogy_ = Tensor.nan_to_num_, Tensor.deg2rad_, Tensor.rad2deg_, Tensor.xlogy_
+zero_, fill_, detach_, index_put_, addmv_ = (
+    Tensor.zero_, Tensor.fill_, Tensor.detach_, Tensor.index_put_, Tensor.addmv_,
+)  # fmt: skip
 
 
 # Called as functions they take `input=` and `out=` besides.
@@ -231,6 +308,7 @@ for _value in (
 ):  # fmt: skip
     globals()[_value.__name__] = functions.takes_out(_value)
 concat = concatenate = cat
+row_stack, newaxis = vstack, None
 
 
 def where(condition, input=None, other=None):
@@ -263,6 +341,31 @@ def is_floating_point(input):
 def is_complex(input):
     """True for a tensor of complex dtype."""
     return input.is_complex()
+
+
+def is_signed(input):
+    """True for a tensor of a dtype with negative numbers."""
+    return input.is_signed()
+
+
+def is_nonzero(input):
+    """Whether the one entry of a tensor is not zero."""
+    return input.is_nonzero()
+
+
+def is_same_size(input, other):
+    """True for two tensors of one shape."""
+    return input.is_same_size(other)
+
+
+def is_conj(input):
+    """False: minigrad's conj() computes at once."""
+    return False
+
+
+def is_inference(input):
+    """False: tensors made under inference_mode() are as all others."""
+    return False
 
 
 def real(input):
@@ -298,7 +401,15 @@ _ONE_MACHINE = (
 )  # fmt: skip
 
 
-_MODULES = ("data", "distributions", "func", "nn", "optim", "utils")  # `import minigrad` alone should cost little
+_MODULES = ("data", "distributions", "func", "nn", "optim", "special", "utils")  # `import minigrad` should cost little
+
+# Functions of networks that PyTorch has here too, with the same arguments.
+_OF_FUNCTIONAL = (
+    "adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "bilinear", "celu", "channel_shuffle", "conv1d",
+    "conv2d", "conv_transpose1d", "conv_transpose2d", "cosine_similarity", "dropout", "group_norm", "layer_norm",
+    "max_pool1d", "max_pool2d", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "prelu", "rms_norm", "selu",
+    "threshold",
+)  # fmt: skip
 
 
 def __getattr__(name):
@@ -311,10 +422,12 @@ def __getattr__(name):
         return importlib.import_module("minigrad.func").vmap
     if name in _MODULES:
         return importlib.import_module(f"minigrad.{name}")
+    if name in _OF_FUNCTIONAL:
+        return getattr(importlib.import_module("minigrad.nn.functional"), name)
     if name in _ONE_MACHINE:
         return importlib.import_module(f"minigrad.onemachine.{name}")
     raise AttributeError(missing(f"minigrad.{name}"))
 
 
 def __dir__():
-    return sorted({*globals(), *_MODULES, *_ONE_MACHINE, "vmap"})
+    return sorted({*globals(), *_MODULES, *_ONE_MACHINE, *_OF_FUNCTIONAL, "vmap"})

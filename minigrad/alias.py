@@ -106,6 +106,7 @@ TABLE: dict[str, str] = {
     "torch.random": "minigrad.random",
     "torch.return_types": "minigrad.return_types",
     "torch.serialization": "minigrad.serialization",
+    "torch.special": "minigrad.special",
     "torch.utils": "minigrad.utils",
     "torch.utils.checkpoint": "minigrad.utils.checkpoint",
     "torch.utils.data": "minigrad.data",

@@ -349,6 +349,11 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     return input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
 
 
+def vander(x: Tensor, *, N: int | None = None) -> Tensor:
+    """The powers 1, x, x^2 ... x^(N-1) of the entries of x, as a last dim."""
+    return ops.vander(x, N, increasing=True)
+
+
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The diagonal of the last two dims, as a last dim."""
     return A.diagonal(offset, dim1, dim2)

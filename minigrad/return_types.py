@@ -6,6 +6,9 @@ from typing import Any
 _PAIR = "values indices"
 _FIELDS = {
     **dict.fromkeys(("max", "min", "median", "mode", "sort", "topk"), _PAIR),
+    **dict.fromkeys(("cummax", "cummin", "kthvalue", "nanmedian"), _PAIR),
+    "aminmax": "min max",
+    "frexp": "mantissa exponent",
     "histogram": "hist bin_edges",
     "linalg_eigh": "eigenvalues eigenvectors",
     "linalg_lstsq": "solution residuals rank singular_values",

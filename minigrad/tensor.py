@@ -504,6 +504,18 @@ class Tensor:
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
+    def __lshift__(self, other: Any) -> Tensor:
+        return ops.bitwise_left_shift(self, other)
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        return ops.bitwise_left_shift(other, self)
+
+    def __rshift__(self, other: Any) -> Tensor:
+        return ops.bitwise_right_shift(self, other)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return ops.bitwise_right_shift(other, self)
+
     def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
         return ops.eq(self, other) if _comparable(other) else NotImplemented
 
@@ -670,6 +682,109 @@ class Tensor:
 
     def erf(self) -> Tensor:
         return ops.erf(self)
+
+    def erfc(self) -> Tensor:
+        return ops.erfc(self)
+
+    def erfinv(self) -> Tensor:
+        return ops.erfinv(self)
+
+    def lgamma(self) -> Tensor:
+        return ops.lgamma(self)
+
+    def digamma(self) -> Tensor:
+        return ops.digamma(self)
+
+    def polygamma(self, n: int) -> Tensor:
+        return ops.polygamma(n, self)
+
+    def mvlgamma(self, p: int) -> Tensor:
+        """log of the multivariate gamma function of dimension p: the sum of lgamma(x - i / 2), i = 0 ... p - 1."""
+        i = creation.arange(p, dtype=self.dtype, device=self.device)
+        return ops.lgamma(self.unsqueeze(-1) - i / 2).sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
+
+    def acosh(self) -> Tensor:
+        return ops.acosh(self)
+
+    def asinh(self) -> Tensor:
+        return ops.asinh(self)
+
+    def atanh(self) -> Tensor:
+        return ops.atanh(self)
+
+    arccos, arcsin, arctan, arccosh, arcsinh, arctanh = acos, asin, atan, acosh, asinh, atanh
+
+    def sinc(self) -> Tensor:
+        return ops.sinc(self)
+
+    def logit(self, eps: builtins.float | None = None) -> Tensor:
+        return ops.logit(self, eps)
+
+    def logaddexp(self, other: Tensor) -> Tensor:
+        return ops.logaddexp(self, other)
+
+    def logaddexp2(self, other: Tensor) -> Tensor:
+        return ops.logaddexp2(self, other)
+
+    def hypot(self, other: Tensor) -> Tensor:
+        return ops.hypot(self, other)
+
+    def xlogy(self, other: Any) -> Tensor:
+        return ops.xlogy(self, other)
+
+    def copysign(self, other: Any) -> Tensor:
+        return ops.copysign(self, other)
+
+    def ldexp(self, other: Tensor) -> Tensor:
+        """x 2^other."""
+        return ops.mul(self, ops.power(2.0, other))
+
+    def frexp(self) -> Any:
+        return ops.frexp(self)
+
+    def deg2rad(self) -> Tensor:
+        return self * (math.pi / 180)
+
+    def rad2deg(self) -> Tensor:
+        return self * (180 / math.pi)
+
+    def positive(self) -> Tensor:
+        """x itself; RuntimeError for bools, as `+x`."""
+        refuse_bools("positive", self)
+        return self
+
+    def signbit(self) -> Tensor:
+        return ops.signbit(self)
+
+    def heaviside(self, values: Tensor) -> Tensor:
+        return ops.heaviside(self, values)
+
+    def nextafter(self, other: Tensor) -> Tensor:
+        return ops.nextafter(self, other)
+
+    def gcd(self, other: Tensor) -> Tensor:
+        return ops.gcd(self, other)
+
+    def lcm(self, other: Tensor) -> Tensor:
+        return ops.lcm(self, other)
+
+    def bitwise_left_shift(self, other: Any) -> Tensor:
+        return ops.bitwise_left_shift(self, other)
+
+    def bitwise_right_shift(self, other: Any) -> Tensor:
+        return ops.bitwise_right_shift(self, other)
+
+    def isposinf(self) -> Tensor:
+        return ops.eq(self, math.inf)
+
+    def isneginf(self) -> Tensor:
+        return ops.eq(self, -math.inf)
+
+    def fmax(self, other: Tensor) -> Tensor:
+        return ops.fmax(self, other)
+
+    def fmin(self, other: Tensor) -> Tensor:
+        return ops.fmin(self, other)
 
     def relu(self) -> Tensor:
         return ops.relu(self)
@@ -1007,6 +1122,45 @@ class Tensor:
         return ops.any(self, axis=dims(dim, self.array.ndim), keepdims=keepdim)
 
     @numpy_names
+    def nanmean(self, dim: Any = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+        return ops.nanmean(self if dtype is None else self.to(dtype), dim, keepdim)
+
+    def nanmedian(self, dim: int | None = None, keepdim: builtins.bool = False) -> Any:
+        return ops.nanmedian(self, dim, keepdim)
+
+    def kthvalue(self, k: int, dim: int = -1, keepdim: builtins.bool = False) -> Any:
+        return ops.kthvalue(self, k, dim, keepdim)
+
+    def aminmax(self, *, dim: int | None = None, keepdim: builtins.bool = False) -> Any:
+        return ops.aminmax(self, dim, keepdim)
+
+    def cummax(self, dim: int) -> Any:
+        return ops.cummax(self, dim)
+
+    def cummin(self, dim: int) -> Any:
+        return ops.cummin(self, dim)
+
+    def logcumsumexp(self, dim: int) -> Tensor:
+        return ops.logcumsumexp(self, dim)
+
+    def msort(self) -> Tensor:
+        """Sorted along the first dim."""
+        return self.sort(0)[0]
+
+    def unique_consecutive(
+        self, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: int | None = None
+    ) -> Any:
+        return ops.unique_consecutive(self, return_inverse, return_counts, dim)
+
+    def diff(self, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+        return ops.diff(self, n, dim, prepend, append)
+
+    def dist(self, other: Tensor, p: Any = 2) -> Tensor:
+        return ops.dist(self, other, p)
+
+    def renorm(self, p: Any, dim: int, maxnorm: Any) -> Tensor:
+        return ops.renorm(self, p, dim, maxnorm)
+
     def count_nonzero(self, dim: Any = None) -> Tensor:
         return (self != 0).sum(dim)
 
@@ -1237,6 +1391,43 @@ class Tensor:
     def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
         return named(ops.diag_embed(self, offset, dim1, dim2), "DiagEmbedBackward0")
 
+    def tensor_split(self, indices_or_sections: Any, dim: int = 0) -> tuple:
+        return ops.tensor_split(self, indices_or_sections, dim)
+
+    def hsplit(self, indices_or_sections: Any) -> tuple:
+        dim = 0 if self.array.ndim == 1 else 1
+        return ops.split_along("hsplit", self, indices_or_sections, dim, 1)
+
+    def vsplit(self, indices_or_sections: Any) -> tuple:
+        return ops.split_along("vsplit", self, indices_or_sections, 0, 2)
+
+    def dsplit(self, indices_or_sections: Any) -> tuple:
+        return ops.split_along("dsplit", self, indices_or_sections, 2, 3)
+
+    unsafe_chunk, unsafe_split, unsafe_split_with_sizes = chunk, split, split_with_sizes
+
+    def rot90(self, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
+        return ops.rot90(self, k, dims)
+
+    def fliplr(self) -> Tensor:
+        if self.array.ndim < 2:
+            raise RuntimeError("Input must be >= 2-d.")
+        return self.flip(1)
+
+    def flipud(self) -> Tensor:
+        if self.array.ndim < 1:
+            raise RuntimeError("Input must be >= 1-d.")
+        return self.flip(0)
+
+    def diagflat(self, offset: int = 0) -> Tensor:
+        return ops.diagflat(self, offset)
+
+    def narrow_copy(self, dim: int, start: int, length: int) -> Tensor:
+        return self.narrow(dim, start, length).clone()
+
+    def sum_to_size(self, *size: Any) -> Tensor:
+        return ops.sum_to_size(self, sizes(size))
+
     def unfold(self, dimension: int, size: int, step: int) -> Tensor:
         return ops.unfold(self, one_dim(dimension, self.array.ndim), size, step)
 
@@ -1303,6 +1494,29 @@ class Tensor:
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor:
         return named(ops.masked_fill(self, mask, value), "MaskedFillBackward0")
 
+    def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor:
+        return ops.masked_scatter(self, mask, source)
+
+    def select_scatter(self, src: Tensor, dim: int, index: int) -> Tensor:
+        return ops.select_scatter(self, src, dim, index)
+
+    def slice_scatter(
+        self, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+    ) -> Tensor:
+        return ops.slice_scatter(self, src, dim, start, end, step)
+
+    def diagonal_scatter(self, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+        return ops.diagonal_scatter(self, src, offset, dim1, dim2)
+
+    def take(self, index: Tensor) -> Tensor:
+        return ops.take(self, index)
+
+    def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = False) -> Tensor:
+        return ops.put(self, index, source, accumulate)
+
+    def argwhere(self) -> Tensor:
+        return ops.argwhere(self)
+
     def masked_select(self, mask: Tensor) -> Tensor:
         return named(ops.masked_select(self, mask), "MaskedSelectBackward0")
 
@@ -1350,6 +1564,20 @@ class Tensor:
         if self.array.ndim != 2:
             raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {self.array.ndim}")
         return named(self.diagonal().sum(), "TraceBackward0")
+
+    def addr(self, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+        return ops.scaled_sum(self, vec1.outer(vec2), beta, alpha)
+
+    def vdot(self, other: Tensor) -> Tensor:
+        """The sum of conj(x) times other, for two vectors."""
+        return self.conj().dot(other)
+
+    def kron(self, other: Tensor) -> Tensor:
+        return ops.kron(self, other)
+
+    def cross(self, other: Tensor, dim: int | None = None) -> Tensor:
+        """The cross product along a dim of size 3, by default the first such one."""
+        return linalg.cross(self, other, dim=list(self.array.shape).index(3) if dim is None else dim)
 
     def inverse(self) -> Tensor:
         return linalg.inv(self)
@@ -1484,6 +1712,16 @@ class Tensor:
     cumsum_, cumprod_ = _in_place(cumsum), _in_place(cumprod)
     addmm_, addmv_, addbmm_, baddbmm_ = _in_place(addmm), _in_place(addmv), _in_place(addbmm), _in_place(baddbmm)
     fix_, arcsin_, arccos_, arctan_, arctan2_ = trunc_, asin_, acos_, atan_, atan2_
+    acosh_, asinh_, atanh_ = _in_place(acosh), _in_place(asinh), _in_place(atanh)
+    arccosh_, arcsinh_, arctanh_ = acosh_, asinh_, atanh_
+    erfc_, erfinv_, lgamma_, digamma_ = _in_place(erfc), _in_place(erfinv), _in_place(lgamma), _in_place(digamma)
+    polygamma_, mvlgamma_, sinc_, logit_ = _in_place(polygamma), _in_place(mvlgamma), _in_place(sinc), _in_place(logit)
+    hypot_, xlogy_, copysign_, ldexp_ = _in_place(hypot), _in_place(xlogy), _in_place(copysign), _in_place(ldexp)
+    deg2rad_, rad2deg_, float_power_ = _in_place(deg2rad), _in_place(rad2deg), _in_place(float_power)
+    heaviside_, nextafter_, gcd_, lcm_ = _in_place(heaviside), _in_place(nextafter), _in_place(gcd), _in_place(lcm)
+    bitwise_left_shift_, bitwise_right_shift_ = _in_place(bitwise_left_shift), _in_place(bitwise_right_shift)
+    sgn_, conj_physical_, renorm_, addr_ = _in_place(sgn), _in_place(conj), _in_place(renorm), _in_place(addr)
+    masked_scatter_, put_ = _in_place(masked_scatter), _in_place(put)
     bitwise_and_, bitwise_or_ = _in_place(bitwise_and), _in_place(bitwise_or)
     bitwise_xor_, bitwise_not_ = _in_place(bitwise_xor), _in_place(bitwise_not)
     eq_, ne_, lt_ = _truth_in_place(eq), _truth_in_place(ne), _truth_in_place(lt)
@@ -1579,6 +1817,24 @@ class Tensor:
     def exponential_(self, lambd: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
         return self._drawn("exponential", generator, lambd=lambd)
 
+    def apply_(self, callable: Callable) -> Tensor:
+        """Replace every entry by what a Python function gives for it, in place, on the CPU; not for training."""
+        if self.is_cuda:
+            raise TypeError("apply_ is only implemented on CPU tensors")
+        inplace.refuse_leaf(self)
+        values = [callable(value) for value in self.array.reshape(-1).tolist()]
+        inplace.write_raw(self, ..., np.array(values, self.array.dtype).reshape(self.array.shape))
+        return self
+
+    def geometric_(self, p: builtins.float, *, generator: Any = None) -> Tensor:
+        return self._drawn("geometric", generator, p=p)
+
+    def cauchy_(self, median: builtins.float = 0.0, sigma: builtins.float = 1.0, *, generator: Any = None) -> Tensor:
+        return self._drawn("cauchy", generator, median=median, sigma=sigma)
+
+    def log_normal_(self, mean: builtins.float = 1.0, std: builtins.float = 2.0, *, generator: Any = None) -> Tensor:
+        return self._drawn("log_normal", generator, mean=mean, std=std)
+
     def bernoulli(self, p: Any = None, *, generator: Any = None) -> Tensor:
         from minigrad import random
 
@@ -1662,6 +1918,40 @@ class Tensor:
         return self.to(
             "cuda" if device is None else backend.device("cuda", device if isinstance(device, int) else None)
         )
+
+    def new(self, *data: Any) -> Tensor:
+        """The old constructor: of that size, or with these values, in the dtype and on the device of this tensor."""
+        return Tensor(*data).to(self.device, self.dtype)
+
+    def get_device(self) -> builtins.int:
+        """The number of the GPU, or -1 on the CPU."""
+        return (self.device.index or 0) if self.is_cuda else -1
+
+    def is_nonzero(self) -> builtins.bool:
+        return builtins.bool(self)
+
+    def is_same_size(self, other: Tensor) -> builtins.bool:
+        return self.array.shape == other.array.shape
+
+    def is_inference(self) -> builtins.bool:
+        return False
+
+    def to_dense(self) -> Tensor:
+        return self
+
+    def storage_offset(self) -> builtins.int:
+        """Entries between the start of the memory and the first one: of a view, how far in it begins."""
+        base = self.array
+        while getattr(base, "base", None) is not None and hasattr(base.base, "strides"):
+            base = base.base
+        return (self.data_ptr() - from_raw(base).data_ptr()) // self.array.itemsize
+
+    @property
+    def is_cpu(self) -> builtins.bool:
+        return self.device.type == "cpu"
+
+    is_meta = is_mps = is_xla = is_nested = is_mkldnn = False
+    name = None
 
     def pin_memory(self) -> Tensor:
         return self

@@ -21,7 +21,7 @@ from programs.common import collect, outcome  # noqa: E402  found through the li
 
 TOPICS = (
     "autograd", "inplace", "indexing", "dtype", "creation", "tensor", "func", "vmap", "transforms", "linalg", "habits",
-    "complex", "statistics", "grad_names", "grad_fn", "saved", "hooks", "sampling", "averages",
+    "complex", "statistics", "grad_names", "grad_fn", "saved", "hooks", "sampling", "averages", "names",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The table of every op: one list of cases, which test_ops.py, test_ops_float32.py and test_strict_backend.py run."""
 
+import op_cases_arrange
 import op_cases_batching
 import op_cases_complex
 import op_cases_conv
@@ -8,10 +9,12 @@ import op_cases_factorization
 import op_cases_indexing
 import op_cases_linalg
 import op_cases_nn
+import op_cases_orders
 import op_cases_recurrent
 import op_cases_reduce
 import op_cases_sequence
 import op_cases_shape
+import op_cases_special
 import op_cases_statistics
 from case import Case
 
@@ -28,6 +31,9 @@ CASES: list[Case] = [
     *op_cases_sequence.CASES,
     *op_cases_conv.CASES,
     *op_cases_statistics.CASES,
+    *op_cases_special.CASES,
+    *op_cases_orders.CASES,
+    *op_cases_arrange.CASES,
     *op_cases_batching.CASES,
 ]
 

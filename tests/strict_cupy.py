@@ -120,6 +120,8 @@ def _compute(name: str, function: Callable, args: list, kwargs: dict) -> Any:
             raise TypeError("matmul: CuPy has no bfloat16 product of three axes or more; call the product function")
     if name in WRAPPING:
         args, kwargs = _wrapped_around(name, args, kwargs)
+    if name in ("argsort", "sort"):
+        kwargs = {**kwargs, "kind": "stable"}  # as CuPy's always are
     narrow = {a.dtype for a in arrays} if all(a.dtype.name in ("float16", "bfloat16") for a in arrays) else ()
     with np.errstate(all="ignore"):
         try:

@@ -46,6 +46,13 @@ from minigrad.kernels.common_nn import (
     take_rows as take_rows,
 )
 from minigrad.kernels.common_norm import channel_statistics as channel_statistics
+from minigrad.kernels.common_orders import (
+    histogram_counts as histogram_counts,
+    isin as isin,
+    running_places as running_places,
+    runs as runs,
+    searchsorted as searchsorted,
+)
 from minigrad.kernels.common_pool import (
     put_taps as put_taps,
     spread_windows as spread_windows,
@@ -53,6 +60,26 @@ from minigrad.kernels.common_pool import (
     tap_positions as tap_positions,
     window_argmax as window_argmax,
     window_sums as window_sums,
+)
+from minigrad.kernels.common_special import (
+    acosh as acosh,
+    asinh as asinh,
+    atanh as atanh,
+    copysign as copysign,
+    digamma as digamma,
+    erfc as erfc,
+    erfinv as erfinv,
+    frexp as frexp,
+    gcd as gcd,
+    hypot as hypot,
+    lcm as lcm,
+    left_shift as left_shift,
+    lgamma as lgamma,
+    logaddexp as logaddexp,
+    nextafter as nextafter,
+    polygamma as polygamma,
+    right_shift as right_shift,
+    signbit as signbit,
 )
 from minigrad.kernels.optim_reference import adam_update as adam_update, scale as scale
 from minigrad.kernels.special import erf as _erf
@@ -340,16 +367,6 @@ def unique(x, dim):
 def bincount(x, weights, minlength):
     counts = array_module(x).bincount(x, weights, minlength)  # NumPy adds up in float64, whatever the weights are
     return counts if weights is None or weights.dtype != "float32" else counts.astype(weights.dtype)
-
-
-def histogram_counts(x, edges, weights):
-    """How many x, or how much weight, in each [edges_i, edges_i+1); the last bin is closed. Edges rise."""
-    xp = array_module(x)
-    inside = (x >= edges[0]) & (x <= edges[-1])
-    x, weights = x[inside], None if weights is None else weights[inside]
-    bins = edges.shape[0] - 1
-    place = xp.minimum(xp.searchsorted(edges, x, side="right") - 1, bins - 1)
-    return xp.bincount(place, weights, bins)
 
 
 # ---------------------------------------------------------------- construction, shape, choice by index

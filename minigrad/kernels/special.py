@@ -1,5 +1,6 @@
 """Special functions in plain array code, valid for NumPy and CuPy: `array_module(x)` is the library that owns x."""
 
+import math
 from typing import Any
 
 from minigrad.backend import array_module
@@ -89,3 +90,98 @@ def erf(x: Any) -> Any:
     complement = xp.where(size <= 4.0, middle_value, far_value)
     value = xp.where(size <= 0.48, near_value, 1.0 - complement)
     return xp.copysign(value, x)
+
+
+def erfc(x: Any) -> Any:
+    """1 - erf(x), exact for large x too, where the difference would lose all digits: erfc(10) = 2.1e-45."""
+    xp = array_module(x)
+    size = abs(x)
+    middle = xp.minimum(xp.maximum(size, 0.46875), 4.0)
+    middle_value = _horner(middle, _MIDDLE_TOP) / _horner(middle, _MIDDLE_BOTTOM) * _exp_of_minus_square(xp, middle)
+    far = xp.minimum(xp.maximum(size, 4.0), 27.5)  # beyond, it is below the smallest float64
+    inverse = 1.0 / (far * far)
+    tail = inverse * _horner(inverse, _FAR_TOP) / _horner(inverse, _FAR_BOTTOM)
+    far_value = (_ONE_OVER_SQRT_PI - tail) / far * _exp_of_minus_square(xp, far)
+    value = xp.where(size <= 4.0, middle_value, xp.where(size > 27.5, 0.0, far_value))
+    value = xp.where(x < 0, 2.0 - value, value)
+    return xp.where(size <= 0.48, 1.0 - erf(x), xp.where(xp.isnan(x), x, value)).astype(x.dtype)
+
+
+# M. J. Wichura, "Algorithm AS 241: The percentage points of the normal distribution", Applied Statistics 37 (1988):
+# numerators and denominators, highest power first, for the middle, the tails, and the far tails.
+_CENTRE_TOP = (
+    2509.0809287301226727,
+    33430.575583588128105,
+    67265.770927008700853,
+    45921.953931549871457,
+    13731.693765509461125,
+    1971.5909503065514427,
+    133.14166789178437745,
+    3.3871328727963666080,
+)
+_CENTRE_BOTTOM = (
+    5226.4952788528545610,
+    28729.085735721942674,
+    39307.895800092710610,
+    21213.794301586595867,
+    5394.1960214247511077,
+    687.18700749205790830,
+    42.313330701600911252,
+    1.0,
+)
+_TAIL_TOP = (
+    7.74545014278341407640e-4,
+    0.0227238449892691845833,
+    0.241780725177450611770,
+    1.27045825245236838258,
+    3.64784832476320460504,
+    5.76949722146069140550,
+    4.63033784615654529590,
+    1.42343711074968357734,
+)
+_TAIL_BOTTOM = (
+    1.05075007164441684324e-9,
+    5.47593808499534494600e-4,
+    0.0151986665636164571966,
+    0.148103976427480074590,
+    0.689767334985100004550,
+    1.67638483018380384940,
+    2.05319162663775882187,
+    1.0,
+)
+_FAR_TAIL_TOP = (
+    2.01033439929228813265e-7,
+    2.71155556874348757815e-5,
+    0.00124266094738807843860,
+    0.0265321895265761230930,
+    0.296560571828504891230,
+    1.78482653991729133580,
+    5.46378491116411436990,
+    6.65790464350110377720,
+)
+_FAR_TAIL_BOTTOM = (
+    2.04426310338993978564e-15,
+    1.42151175831644588870e-7,
+    1.84631831751005468180e-5,
+    7.86869131145613259100e-4,
+    0.0148753612908506148525,
+    0.136929880922735805310,
+    0.599832206555887937690,
+    1.0,
+)
+
+
+def erfinv(x: Any) -> Any:
+    """The y with erf(y) = x: inf at 1, nan outside [-1, 1]. Source: Wichura, as above."""
+    xp = array_module(x)
+    half = 0.5 * x  # the distance from the median
+    squared = 0.180625 - half * half
+    centre = half * _horner(squared, _CENTRE_TOP) / _horner(squared, _CENTRE_BOTTOM)
+    r = xp.sqrt(-xp.log(0.5 * (1.0 - abs(x))))
+    tail = _horner(r - 1.6, _TAIL_TOP) / _horner(r - 1.6, _TAIL_BOTTOM)
+    far = xp.where(xp.isinf(r), r, _horner(r - 5.0, _FAR_TAIL_TOP) / _horner(r - 5.0, _FAR_TAIL_BOTTOM))
+    outside = xp.copysign(xp.where(r <= 5.0, tail, far), x)
+    y = xp.where(abs(half) <= 0.425, centre, outside) * 0.5**0.5
+    error = xp.where(abs(x) < 0.5, erf(y) - x, xp.copysign((1.0 - abs(x)) - erfc(abs(y)), x))  # and a step of Newton's
+    step = error * xp.exp(y * y) * (0.5 * math.sqrt(math.pi))
+    return xp.where(xp.isfinite(step), y - step, y).astype(x.dtype)

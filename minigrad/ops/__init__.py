@@ -19,6 +19,27 @@ from minigrad.ops.activation import (
     softplus as softplus,
     threshold as threshold,
 )
+from minigrad.ops.arrange import (
+    atleast_3d as atleast_3d,
+    block_diag as block_diag,
+    cartesian_prod as cartesian_prod,
+    column_stack as column_stack,
+    combinations as combinations,
+    diagflat as diagflat,
+    diagonal_scatter as diagonal_scatter,
+    kron as kron,
+    masked_scatter as masked_scatter,
+    put as put,
+    rot90 as rot90,
+    select_scatter as select_scatter,
+    slice_scatter as slice_scatter,
+    split_along as split_along,
+    sum_to_size as sum_to_size,
+    take as take,
+    tensor_split as tensor_split,
+    unravel_index as unravel_index,
+    vander as vander,
+)
 from minigrad.ops.attention import (
     attention as attention,
     attention_reference as attention_reference,
@@ -75,6 +96,14 @@ from minigrad.ops.conv import (
     conv2d_weight as conv2d_weight,
     conv_transpose2d as conv_transpose2d,
     im2col as im2col,
+)
+from minigrad.ops.differences import (
+    cumulative_trapezoid as cumulative_trapezoid,
+    diff as diff,
+    dist as dist,
+    nanmean as nanmean,
+    renorm as renorm,
+    trapezoid as trapezoid,
 )
 from minigrad.ops.distance import (
     cdist as cdist,
@@ -190,6 +219,20 @@ from minigrad.ops.norm import (
     channel_statistics as channel_statistics,
     standardize as standardize,
 )
+from minigrad.ops.orders import (
+    aminmax as aminmax,
+    argwhere as argwhere,
+    cummax as cummax,
+    cummin as cummin,
+    isin as isin,
+    kthvalue as kthvalue,
+    logcumsumexp as logcumsumexp,
+    nanmedian as nanmedian,
+    places_among as places_among,
+    running_places as running_places,
+    searchsorted as searchsorted,
+    unique_consecutive as unique_consecutive,
+)
 from minigrad.ops.pieces import (
     chunk as chunk,
     diag as diag,
@@ -291,6 +334,38 @@ from minigrad.ops.shape import (
     unsqueeze as unsqueeze,
     view as view,
     vstack as vstack,
+)
+from minigrad.ops.special import (
+    acosh as acosh,
+    asinh as asinh,
+    atanh as atanh,
+    bitwise_left_shift as bitwise_left_shift,
+    bitwise_right_shift as bitwise_right_shift,
+    copysign as copysign,
+    digamma as digamma,
+    entr as entr,
+    erfc as erfc,
+    erfinv as erfinv,
+    fmax as fmax,
+    fmin as fmin,
+    frexp as frexp,
+    gcd as gcd,
+    heaviside as heaviside,
+    hypot as hypot,
+    lcm as lcm,
+    lgamma as lgamma,
+    log_ndtr as log_ndtr,
+    logaddexp as logaddexp,
+    logaddexp2 as logaddexp2,
+    logit as logit,
+    ndtr as ndtr,
+    ndtri as ndtri,
+    nextafter as nextafter,
+    polygamma as polygamma,
+    polygamma_of as polygamma_of,
+    signbit as signbit,
+    sinc as sinc,
+    xlogy as xlogy,
 )
 from minigrad.ops.statistics import (
     corrcoef as corrcoef,

@@ -19,13 +19,13 @@ EXAMPLES = 3
 
 # The shape of the result is decided by the values: another one for each example.
 DYNAMIC = {
-    "where[positions]", "repeat_interleave[one a slice]", "masked_select", "nonzero", "unique",
+    "where[positions]", "repeat_interleave[one a slice]", "masked_select", "nonzero", "unique", "argwhere",
     "__getitem__[own mask]", "__getitem__[mask]", "__getitem__[mask of rows]", "__getitem__[mask of columns]",
     "__getitem__[mask and pairs]", "__getitem__[bools]", "__setitem__[mask]", "index_put[mask]",
 }  # fmt: skip
 
 # Kernels without a rule, which run once an example.
-LOOPED = {"bincount", "layer_norm_bwd"}
+LOOPED = {"bincount", "isin", "layer_norm_bwd", "runs", "searchsorted"}
 
 
 def of_table(name: str) -> bool:

@@ -19,6 +19,8 @@ _BROADCASTING = """
     gelu_grad relu relu_backward abs sign floor ceil trunc round floor_divide remainder fmod maximum minimum where
     isfinite isinf isnan isclose logical_and logical_or logical_xor logical_not copy ascontiguous
     solve with_parts angle sgn
+    acosh asinh atanh erfc erfinv lgamma digamma polygamma logaddexp hypot copysign nextafter gcd lcm
+    left_shift right_shift signbit
 """
 
 _OF_MATRICES = "inv det slogdet cholesky qr eigh eigvalsh svd svdvals"
@@ -28,8 +30,9 @@ RULES: dict[str, Callable] = {
     **{name: rules.reduction(name) for name in ("sum", "prod", "amax", "amin", "all", "any")},
     **{name: position(name) for name in ("argmax", "argmin")},
     **{name: along(name) for name in ("cumsum", "cumprod", "argsort", "softmax", "log_softmax")},
+    **{name: along(name) for name in ("running_places",)},
     **{name: along(name, arrays=2) for name in ("softmax_backward", "log_softmax_backward")},
-    **{name: leading(name) for name in ("diagonal", "tril", "triu", "one_hot", "view_as_real")},
+    **{name: leading(name) for name in ("diagonal", "tril", "triu", "one_hot", "view_as_real", "frexp")},
     **{name: leading(name) for name in _OF_MATRICES.split()},
     **{name: leading(name) for name in ("window_argmax", "window_sums", "spread_windows", "tap_positions")},
     **{name: leading(name) for name in ("max_pool2d_fwd",)},
