@@ -1939,13 +1939,6 @@ class Tensor:
     def to_dense(self) -> Tensor:
         return self
 
-    def storage_offset(self) -> builtins.int:
-        """Entries between the start of the memory and the first one: of a view, how far in it begins."""
-        base = self.array
-        while getattr(base, "base", None) is not None and hasattr(base.base, "strides"):
-            base = base.base
-        return (self.data_ptr() - from_raw(base).data_ptr()) // self.array.itemsize
-
     @property
     def is_cpu(self) -> builtins.bool:
         return self.device.type == "cpu"

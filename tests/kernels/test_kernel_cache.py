@@ -113,7 +113,7 @@ def report():
 def in_a_new_process(cache_folder):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(cache_folder)}
     done = subprocess.run(
-        [sys.executable, __file__], capture_output=True, text=True, env=environment, timeout=300, check=False
+        [sys.executable, __file__], capture_output=True, text=True, env=environment, timeout=1200, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
