@@ -65,6 +65,15 @@ from minigrad.dtype import (
     uint8,
 )
 from minigrad.gradcheck import gradcheck, gradgradcheck
+from minigrad.layout import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from minigrad.legacy import (
     BFloat16Tensor,
     BoolTensor,
@@ -162,7 +171,6 @@ if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
 float, double, half = float32, float64, float16
 cfloat, cdouble = complex64, complex128
 long, int, short, bool = int64, int32, int16, _dtype.bool_
-strided, contiguous_format, preserve_format, channels_last = "strided", "contiguous", "preserve", "channels_last"
 __version__ = "0.1.0"
 
 # Elementwise.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import backend, dtype as dtypes
+from minigrad import backend, dtype as dtypes, nested
 from minigrad.arguments import must_be_tensor
 from minigrad.dtype import dtype_of_scalar, to_numpy_dtype
 from minigrad.tensor import Tensor, from_array, from_raw, sizes as as_sizes
@@ -40,52 +40,15 @@ def _array_from(data: Any, dtype: Any) -> np.ndarray:
             dtypes.of(array.dtype)  # refuses strings, objects ...
             return array
         return array.astype(to_numpy_dtype(dtype), copy=False)
-    if isinstance(data, str):
+    if isinstance(data, (str, bytes)):
         raise TypeError(f"cannot make a tensor of a string: {data!r}")
     if isinstance(data, Sequence):  # a deque, too
-        data = _plain(data)
-    elif not isinstance(data, (bool, int, float, complex)):
+        return nested.array_of(data, dtype)
+    if not isinstance(data, (bool, int, float, complex)):
         raise RuntimeError(
             f"Could not infer dtype of {type(data).__name__}: expected numbers, nested lists, an array or a Tensor"
         )
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise ValueError(
-            f"the nested lists are ragged: expected sequences of equal length at each depth ({error})"
-        ) from error
-    if array.dtype.kind not in "biufc":
-        raise _not_numbers(array)
-    if dtype is None and array.dtype.kind in "fc" and isinstance(_first(data), np.inexact):
-        return array  # NumPy's numbers bring their type along
-    if dtype is None:
-        default = dtypes.get_default_dtype()
-        dtype = default if array.dtype.kind == "f" or not array.size else dtypes.of(array.dtype)
-        dtype = default.to_complex() if array.dtype.kind == "c" else dtype
-    return array.astype(to_numpy_dtype(dtype), copy=False)
-
-
-def _not_numbers(array: np.ndarray) -> Exception:
-    strangers = [x for x in array.reshape(-1).tolist() if not isinstance(x, (bool, int, float, complex))]
-    if not strangers:
-        return ValueError("Overflow: an integer does not fit int64; pass floats")
-    error = ValueError if isinstance(strangers[0], str) else RuntimeError
-    return error(
-        f"Could not infer dtype of {type(strangers[0]).__name__}: expected numbers, got {strangers[0]!r} among them"
-    )
-
-
-def _first(data: Any) -> Any:
-    while isinstance(data, list) and data:
-        data = data[0]
-    return data
-
-
-def _plain(data: Any) -> Any:
-    """Nested lists with the tensors in them turned into numbers or lists."""
-    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
-        return [_plain(item) for item in data]
-    return data.tolist() if isinstance(data, Tensor) else data
+    return nested.array_of([data], dtype).reshape(())
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:

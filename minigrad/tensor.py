@@ -20,6 +20,7 @@ import numpy as np
 from minigrad import autograd, backend, dtype as dtypes, explain, inplace
 from minigrad.dtype import DType
 from minigrad.grad_names import dressed, named
+from minigrad.layout import strided
 from minigrad.numpy_names import numpy_names
 from minigrad.return_types import RETURN_TYPES
 
@@ -141,7 +142,7 @@ class Tensor:
 
     is_sparse = False
     is_quantized = False
-    layout = "torch.strided"
+    layout = strided
 
     @property
     def itemsize(self) -> builtins.int:

@@ -17,14 +17,16 @@ def test_as_pytorch(name):
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
-        ([[1, 2], [3]], ValueError, "nested lists are ragged: expected sequences of equal length"),
-        ([1, [2]], ValueError, "nested lists are ragged"),
-        (["a"], ValueError, "expected numbers, got 'a' among them"),
+        ([[1, 2], [3]], ValueError, r"expected sequence of length 2 at dim 1 \(got 1\)\nthe nested lists are ragged"),
+        ([1, [2]], ValueError, r"expected sequence of length a number at dim 1 \(got 1\)\nthe nested lists are ragged"),
+        ([[[1], [2]], [[3]]], ValueError, r"expected sequence of length 2 at dim 1 \(got 1\)\nthe nested lists are ragged"),
+        (["a"], ValueError, "Could not infer dtype of str\nexpected numbers, got 'a' among them"),
+        (b"a", TypeError, "cannot make a tensor of a string: b'a'"),
         ("a", TypeError, "cannot make a tensor of a string: 'a'"),
         (None, RuntimeError, "Could not infer dtype of NoneType: expected numbers"),
         ([1, None], RuntimeError, "Could not infer dtype of NoneType"),
-        ([2**70], ValueError, "an integer does not fit int64"),
-        (2**70, ValueError, "an integer does not fit int64"),
+        ([2**70], ValueError, "Overflow when unpacking long long\nan integer does not fit int64"),
+        (2**63, ValueError, "Overflow when unpacking long long\nan integer does not fit int64"),
     ],
 )
 def test_data_that_is_none(data, error, message):
@@ -52,7 +54,9 @@ def test_tensor_copies_whatever_it_is_given():
 
 
 def test_lists_of_tensors():
-    assert mg.tensor([mg.tensor([1, 2]), mg.tensor([3, 4])]).tolist() == [[1, 2], [3, 4]]  # PyTorch takes 0-d ones only
+    rows = [mg.tensor([1.0, 2.0]).double(), mg.tensor([3, 4])]
+    assert mg.tensor(rows).tolist() == [[1, 2], [3, 4]]  # PyTorch takes tensors of one number only
+    assert mg.tensor(rows).dtype is mg.float64
 
 
 def test_from_numpy_takes_a_file_mapped_into_memory(tmp_path):

@@ -143,3 +143,10 @@ def test_small_cases_of_functions_that_usually_get_more() -> None:
     assert whole.nan_to_num().tolist() == [1, -2] and whole.nan_to_num().dtype is mg.int64
     assert mg.broadcast_shapes((3, 1), 4) == (3, 4)
     assert mg.tensor(1.0).index_copy(0, mg.tensor([0]), mg.tensor(2.0)).item() == 2.0
+
+
+def test_the_words_for_layouts_are_objects_of_their_own():
+    assert mg.ones(2).layout is mg.strided and repr(mg.strided) == "torch.strided"
+    assert isinstance(mg.channels_last, mg.memory_format) and str(mg.channels_last) == "torch.channels_last"
+    assert mg.ones(1, 2, 3, 3).to(memory_format=mg.channels_last).is_contiguous(memory_format=mg.channels_last)
+    assert pickle.loads(pickle.dumps(mg.contiguous_format)) is mg.contiguous_format

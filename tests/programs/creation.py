@@ -31,6 +31,21 @@ CASES = {
     "tensor of nan": lambda m: m.tensor([float("nan"), float("inf")]),
     "tensor of a range": lambda m: m.tensor(range(3)),
     "tensor of a negative stride": lambda m: m.tensor(np.arange(3)[::-1].copy()),
+    "list of numpy rows": lambda m: m.tensor([np.array([1.0, 2.0]), np.array([3.0, 4.0])]),
+    "list of numpy rows of ints": lambda m: m.as_tensor([np.array([1, 2], np.int32), np.array([3, 4], np.int32)]),
+    "lists of two kinds of rows": lambda m: m.tensor([np.array([1, 2]), [3.5, 4]]),
+    "list of a numpy number and an int": lambda m: [
+        m.tensor([kind(1), 2]) for kind in (np.float16, np.float32, np.float64, np.int32, np.uint8)
+    ],
+    "list of a number and a numpy number": lambda m: [
+        m.tensor([2.5, kind(1)]) for kind in (np.float16, np.float32, np.float64, np.int32)
+    ],
+    "list of one-element tensors": lambda m: [m.tensor([m.ones(1), 2.0]), m.tensor([[m.ones(1, 1)], [m.tensor(2)]])],
+    "list of tensors of a type": lambda m: m.tensor([m.tensor(1.0, dtype=m.float64), 2]),
+    "list of halves": lambda m: m.tensor([m.tensor(1.0).half(), m.tensor(2).short()]),
+    "list of ranges": lambda m: m.tensor([range(2), (3, 4)]),
+    "list of bools and ints": lambda m: m.tensor([True, 2]),
+    "nested numpy number": lambda m: m.tensor([[1, 2], [np.float32(3), 4]]),
     "ragged": lambda m: m.tensor([[1, 2], [3]]),
     "strings": lambda m: m.tensor(["a"]),
     "a string": lambda m: m.tensor("abc"),
