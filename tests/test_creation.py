@@ -19,7 +19,7 @@ def test_as_pytorch(name):
     [
         ([[1, 2], [3]], ValueError, r"expected sequence of length 2 at dim 1 \(got 1\)\nthe nested lists are ragged"),
         ([1, [2]], ValueError, r"expected sequence of length a number at dim 1 \(got 1\)\nthe nested lists are ragged"),
-        ([[[1], [2]], [[3]]], ValueError, r"expected sequence of length 2 at dim 1 \(got 1\)\nthe nested lists are ragged"),
+        ([[[1], [2]], [[3]]], ValueError, r"expected sequence of length 2 at dim 1 \(got 1\)\nthe nested lists"),
         (["a"], ValueError, "Could not infer dtype of str\nexpected numbers, got 'a' among them"),
         (b"a", TypeError, "cannot make a tensor of a string: b'a'"),
         ("a", TypeError, "cannot make a tensor of a string: 'a'"),
