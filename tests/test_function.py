@@ -193,7 +193,7 @@ def test_a_second_backward_needs_retain_graph() -> None:
     y = Cube.apply(x).sum()
     y.backward(retain_graph=True)
     y.backward()
-    with pytest.raises(RuntimeError, match="backward through the graph of 'Cube' a second time.*retain_graph=True"):
+    with pytest.raises(RuntimeError, match=r"(?s)a second time.*retain_graph=True.*what 'Cube' kept"):
         y.backward()
     (x * 2).sum().backward()
 
