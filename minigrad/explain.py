@@ -16,7 +16,7 @@ def noted(error: Exception, note: str) -> Exception:
 def explain(which: Any, error: Exception, arrays: list, params: dict) -> Exception:
     """Word an error that the array library raised: which op, what it was given, what fits. The one place that does."""
     raw = [a for a in arrays if is_array(a)]
-    strangers = [a for a in arrays if not is_array(a) and not isinstance(a, (int, float, bool, type(None)))]
+    strangers = [a for a in arrays if not is_array(a) and not isinstance(a, (int, float, bool, type(None), np.generic))]
     name, given = which.name, _describe(which, arrays, params)
     if strangers:
         return TypeError(f"{name}: expected tensors or numbers, got {type(strangers[0]).__name__}. {given}")
