@@ -43,11 +43,9 @@ def results():
         cpu.adam_update([state[0]], [bias], [state[1]], [state[2]], [state[3]], amsgrad=amsgrad, **scalars)
     q, k, v, dout = (normal(2, 3, 45, 21) for _ in range(4))
     out, out_lse = cpu.attention_fwd(q, k, v, 0.3, True)
-    h, c, weight_hh, sizes = normal(5, 19), normal(5, 19), normal(76, 19), (5, 3, 3)
-    lstm, gru = (
-        cpu.lstm_fwd(x[:11, :76], h, c, weight_hh, sizes, True),
-        cpu.gru_fwd(x[:11, :57], h, weight_hh[:57], None, sizes, False),
-    )
+    h, c, gates, weight_hh, sizes = normal(5, 45), normal(5, 45), normal(11, 180), normal(180, 45), (5, 3, 3)
+    lstm = cpu.lstm_fwd(gates, h, c, weight_hh, sizes, True)
+    gru = cpu.gru_fwd(gates[:, :135], h, weight_hh[:135], None, sizes, False)
     image, kernel, place = normal(2, 6, 9, 11), normal(18, 3, 3, 2), ((2, 1), ((1, 1), (1, 0)), (1, 1), 2)
     conv = cpu.conv2d(image, kernel, bias[:18], *place)
     square = Grid((2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1), (9, 11), (4, 5))
@@ -78,8 +76,8 @@ def results():
         "add_rows": (table,),
         "adam_update": tuple(state),
         "sum_of_squares": (np.array(cpu.sum_of_squares([x, y])), scaled),
-        "lstm": (*lstm, *cpu.lstm_bwd(normal(21, 19), weight_hh, *lstm[1:], sizes, True)),
-        "gru": (*gru[:4], *cpu.gru_bwd(normal(16, 19), weight_hh[:57], *gru[1:], sizes, False)[:3]),
+        "lstm": (*lstm, *cpu.lstm_bwd(normal(21, 45), weight_hh, *lstm[1:], sizes, True)),
+        "gru": (*gru[:4], *cpu.gru_bwd(normal(16, 45), weight_hh[:135], *gru[1:], sizes, False)[:3]),
         "attention": (out, out_lse, *cpu.attention_bwd(dout, q, k, v, out, out_lse, 0.3, True)),
     }
 

@@ -19,12 +19,13 @@ from numba import carray, prange
 from minigrad.kernels.cpu import threads
 from minigrad.kernels.cpu.intrinsics import f4, inline, plain
 from minigrad.kernels.cpu.threads import threaded
-from minigrad.kernels.cpu.tiles import LANES, ROWS, WIDTH, floats_at, register_tile, transpose_block
+from minigrad.kernels.cpu.tiles import LANES, ROWS, WIDTH, copy_block_row, floats_at, register_tile, transpose_block
 
 PANEL = WIDTH * LANES  # columns of b that are in work together
 DEPTH = 512  # rows of a panel at a time: 64 KB, which the second cache holds beside the rows of a
 BLOCK = 64  # rows of a that pass a panel before anything else is done with their part of c
-TURNED = 256  # rows of a transposed a that are made contiguous at a time
+STRIPE = 512  # rows of a transposed a that are interleaved at a time
+INTERLEAVED = 4 * ROWS * DEPTH + 64  # bytes of a block of them; the 64 keep the blocks off each other's cache sets
 FEW_ROWS = 96  # up to here copying a panel does not repay
 SMALLEST_PART = 1 << 18  # multiplications that repay another thread: 5 us of work for 1.5 us of waiting
 
@@ -33,7 +34,7 @@ _narrow, _narrow1 = register_tile(ROWS, 1), register_tile(1, 1)
 
 
 @inline
-def _pack(b, b_row, b_transposed, width, depth, panel):
+def pack(b, b_row, b_transposed, width, depth, panel):
     """Copy b[:depth, :width] to `panel`, depth rows of PANEL numbers, the missing columns zero."""
     rows = carray(floats_at(panel), (depth, PANEL))
     if not b_transposed:
@@ -63,50 +64,56 @@ def _pack(b, b_row, b_transposed, width, depth, panel):
 
 
 @inline
-def _rows_of_tiles(rows, depth, a, a_row, a_column, b, b_row, c, c_row, accumulate):
-    """c[:rows, :PANEL] (+)= a[:rows, :depth] @ b[:depth, :PANEL]."""
+def rows_of_tiles(rows, depth, a, a_block, a_row, a_column, b, b_row, c, c_row, accumulate):
+    """c[:rows, :PANEL] (+)= a[:rows, :depth] @ b[:depth, :PANEL]; blocks of ROWS rows of a are a_block bytes apart."""
     full = rows - rows % ROWS
     for i in range(0, full, ROWS):
-        _tile(a + i * a_row, a_row, a_column, b, b_row, c + i * c_row, c_row, depth, accumulate)
-    i = full
+        _tile(a + i // ROWS * a_block, a_row, a_column, b, b_row, c + i * c_row, c_row, depth, accumulate)
+    i, a = full, a + full // ROWS * a_block
     if rows - i >= 4:
-        _tile4(a + i * a_row, a_row, a_column, b, b_row, c + i * c_row, c_row, depth, accumulate)
-        i += 4
+        _tile4(a, a_row, a_column, b, b_row, c + i * c_row, c_row, depth, accumulate)
+        i, a = i + 4, a + 4 * a_row
     for r in range(i, rows):
-        _tile1(a + r * a_row, a_row, a_column, b, b_row, c + r * c_row, c_row, depth, accumulate)
+        _tile1(a + (r - i) * a_row, a_row, a_column, b, b_row, c + r * c_row, c_row, depth, accumulate)
 
 
 @inline
-def _rows_of_narrow_tiles(rows, depth, a, a_row, a_column, panel, c):
+def _rows_of_narrow_tiles(rows, depth, a, a_block, a_row, a_column, panel, c):
     """c[:rows, :LANES] = a[:rows, :depth] @ panel[:, :LANES], rows of c PANEL numbers apart."""
     full = rows - rows % ROWS
     for i in range(0, full, ROWS):
-        _narrow(a + i * a_row, a_row, a_column, panel, 4 * PANEL, c + 4 * i * PANEL, 4 * PANEL, depth, 0)
+        _narrow(
+            a + i // ROWS * a_block, a_row, a_column, panel, 4 * PANEL, c + 4 * i * PANEL, 4 * PANEL, depth, 0
+        )  # fmt: skip
+    a += full // ROWS * a_block
     for i in range(full, rows):
-        _narrow1(a + i * a_row, a_row, a_column, panel, 4 * PANEL, c + 4 * i * PANEL, 4 * PANEL, depth, 0)
+        _narrow1(a + (i - full) * a_row, a_row, a_column, panel, 4 * PANEL, c + 4 * i * PANEL, 4 * PANEL, depth, 0)
 
 
 @inline
-def _turn(a, a_column, rows, depth, target):
-    """Copy a[:rows, :depth], whose columns are contiguous, to rows of DEPTH numbers."""
-    full_r, full_k = rows - rows % LANES, depth - depth % LANES
-    for k in range(0, full_k, LANES):
-        for r in range(0, full_r, LANES):
-            transpose_block(a + k * a_column + 4 * r, a_column, target + 4 * (r * DEPTH + k), 4 * DEPTH)
-    turned = carray(floats_at(target), (rows, DEPTH))
+def _interleave(a, a_column, rows, depth, target):
+    """Copy a[:rows, :depth], whose columns are contiguous, to blocks of ROWS rows, in each column after column.
+
+    So a tile reads its rows from one stream of memory, and copying moves whole vectors.
+    """
+    full = rows - rows % ROWS
     for k in range(depth):
-        column = carray(floats_at(a + k * a_column), (rows,))
-        for r in range(full_r if k < full_k else 0, rows):
-            turned[r, k] = column[r]
+        source, place = a + k * a_column, target + 4 * ROWS * k
+        for r in range(0, full, ROWS):
+            copy_block_row(source + 4 * r, place + r // ROWS * INTERLEAVED)
+        if full < rows:
+            rest, to = floats_at(source + 4 * full), floats_at(place + full // ROWS * INTERLEAVED)
+            for r in range(rows - full):
+                to[r] = rest[r]
 
 
 @inline
-def _aligned(buffer):
+def aligned(buffer):
     return (buffer.ctypes.data + 63) // 64 * 64
 
 
 @inline
-def _keep(array):
+def keep(array):
     """Used after the addresses taken of it, so that Numba does not free the array before."""
     return array.size
 
@@ -132,16 +139,16 @@ def multiply(a, a_row, a_column, b, b_row, b_transposed, inner, c, c_row, first_
     """Rows first_row .. last_row and panels first .. last of c = a @ b + bias; a, b, c are addresses."""
     space = np.empty(DEPTH * PANEL + 16, np.float32)
     margin = np.empty(BLOCK * PANEL + 16, np.float32)
-    turned = np.empty(TURNED * DEPTH + 16 if a_row == 4 else 0, np.float32)
-    panel, block, upright = _aligned(space), _aligned(margin), _aligned(turned)
-    step = TURNED if a_row == 4 else max(1, last_row - first_row)
+    stripe = np.empty(STRIPE // ROWS * INTERLEAVED // 4 + 16 if a_row == 4 else 0, np.float32)
+    panel, block, blocks = aligned(space), aligned(margin), aligned(stripe)
+    step = STRIPE if a_row == 4 else max(1, last_row - first_row)
     direct = not b_transposed and last_row - first_row <= FEW_ROWS
     for start in range(first_row, last_row, step):
         stop = min(last_row, start + step)
         for k in range(0, inner, DEPTH):
             depth = min(DEPTH, inner - k)
-            if a_row == 4:  # a is transposed: its rows are made contiguous, as a tile reads eight of them at once
-                _turn(a + 4 * start + k * a_column, a_column, stop - start, depth, upright)
+            if a_row == 4:  # a is transposed
+                _interleave(a + 4 * start + k * a_column, a_column, stop - start, depth, blocks)
             for p in range(first, last):
                 j = p * PANEL
                 width = min(PANEL, n - j)
@@ -150,24 +157,29 @@ def multiply(a, a_row, a_column, b, b_row, b_transposed, inner, c, c_row, first_
                 if direct and width == PANEL:
                     rows_at, row_bytes = source, b_row
                 else:
-                    _pack(source, b_row, b_transposed, width, depth, panel)
+                    pack(source, b_row, b_transposed, width, depth, panel)
                 for i in range(start, stop, BLOCK):
                     rows = min(BLOCK, stop - i)
                     target = c + i * c_row + 4 * j
-                    left, left_row, left_column = a + i * a_row + k * a_column, a_row, a_column
                     if a_row == 4:
-                        left, left_row, left_column = upright + 4 * DEPTH * (i - start), 4 * DEPTH, 4
+                        left, block_bytes = blocks + (i - start) // ROWS * INTERLEAVED, INTERLEAVED
+                        column_bytes = 4 * ROWS
+                    else:
+                        left, block_bytes = a + i * a_row + k * a_column, ROWS * a_row
+                        column_bytes = a_column
                     # The last panel reaches beyond c: its tiles go to a block of their own first.
                     out, out_row, adds = (target, c_row, k) if width == PANEL else (block, 4 * PANEL, 0)
                     if width > LANES:
-                        _rows_of_tiles(rows, depth, left, left_row, left_column, rows_at, row_bytes, out, out_row, adds)
+                        rows_of_tiles(
+                            rows, depth, left, block_bytes, a_row, column_bytes, rows_at, row_bytes, out, out_row, adds
+                        )  # fmt: skip
                     else:
-                        _rows_of_narrow_tiles(rows, depth, left, left_row, left_column, panel, block)
+                        _rows_of_narrow_tiles(rows, depth, left, block_bytes, a_row, column_bytes, panel, block)
                     if width < PANEL:
                         _write_margin(rows, width, block, target, c_row, k)
                     if k + depth == inner and bias.size:
                         _add_to_rows(rows, bias[j : j + width], target, c_row)
-    _keep(space), _keep(margin), _keep(turned)
+    keep(space), keep(margin), keep(stripe)
 
 
 @threaded
@@ -215,7 +227,7 @@ def gemm(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, out: np.n
     c = np.empty((m, n), np.float32) if out is None else out
     a_transposed, b_transposed = _is_turned(a), _is_turned(b)
     a, b = plain(a.T if a_transposed else a), plain(b.T if b_transposed else b)
-    parts, panel_parts = grid(m, n, k)
+    parts, panel_parts = grid(m, n, k, a_transposed)
     _gemm(parts, a, a_transposed, b, b_transposed, _NO_BIAS if bias is None else plain(bias), c, panel_parts)
     return c
 
@@ -251,11 +263,19 @@ def _is_turned(x: np.ndarray) -> bool:
     return not x.flags.c_contiguous and x.swapaxes(-2, -1).flags.c_contiguous
 
 
-def grid(m: int, n: int, k: int) -> tuple[int, int]:
-    """(parts, how many of them side by side): the way to cut (m, n) whose largest part has the fewest tiles."""
+def grid(m: int, n: int, k: int, a_transposed: bool = False) -> tuple[int, int]:
+    """(parts, how many of them side by side): the way to cut (m, n) whose largest part has the fewest tiles.
+
+    Among equals the one that copies least: parts side by side copy the same rows of a transposed a, parts one below the
+    other the same panels of b.
+    """
     parts = threads.parts(m * n * k, SMALLEST_PART)
     if parts == 1:
         return 1, 1
     blocks, panels = -(-m // ROWS), -(-n // PANEL)
-    sides = [side for side in range(1, parts + 1) if parts % side == 0]
-    return parts, min(sides, key=lambda side: (-(-panels // side) * -(-blocks // (parts // side)), -side))
+
+    def cost(side: int) -> tuple[int, int]:
+        below = parts // side
+        return -(-panels // side) * -(-blocks // below), below * n + (side * m if a_transposed else 0)
+
+    return parts, min((side for side in range(1, parts + 1) if parts % side == 0), key=cost)

@@ -135,6 +135,19 @@ def floats_at(typing_context, address):
 
 
 @intrinsic
+def copy_block_row(typing_context, source, target):
+    """Copy ROWS numbers from one address to another."""
+
+    def generate(context, builder, signature, arguments):
+        kind = ir.VectorType(F32, ROWS)
+        source, target = (_at(builder, address, kind) for address in arguments)
+        builder.store(builder.load(source, align=_ALIGN), target, align=_ALIGN)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
 def transpose_block(typing_context, source, source_row, target, target_row):
     """Write the transpose of the 16 x 16 block at `source` to `target`: four rounds of pairwise exchanges.
 
