@@ -23,7 +23,8 @@ from minigrad.kernels.cpu.tiles import LANES, ROWS, WIDTH, copy_block_row, float
 
 PANEL = WIDTH * LANES  # columns of b that are in work together
 DEPTH = 512  # rows of a panel at a time: 64 KB, which the second cache holds beside the rows of a
-BLOCK = 64  # rows of a that pass a panel before anything else is done with their part of c
+GROUP = 1 << 16  # numbers of b that are copied at a time, 256 KB: all rows of a pass them before the next
+BLOCK = 64  # rows of a that pass the panels of a group one after another: they, and their part of c, are near
 STRIPE = 512  # rows of a transposed a that are interleaved at a time
 INTERLEAVED = 4 * ROWS * DEPTH + 64  # bytes of a block of them; the 64 keep the blocks off each other's cache sets
 FEW_ROWS = 96  # up to here copying a panel does not repay
@@ -64,30 +65,33 @@ def pack(b, b_row, b_transposed, width, depth, panel):
 
 
 @inline
-def rows_of_tiles(rows, depth, a, a_block, a_row, a_column, b, b_row, c, c_row, accumulate):
-    """c[:rows, :PANEL] (+)= a[:rows, :depth] @ b[:depth, :PANEL]; blocks of ROWS rows of a are a_block bytes apart."""
-    full = rows - rows % ROWS
+def rows_of_tiles(rows, depth, a, a_block, a_row, a_column, b, b_row, c, c_row, start, start_row):
+    """c[:rows, :PANEL] = start + a[:rows, :depth] @ b[:depth, :PANEL], `start` as for the register tile.
+
+    Blocks of ROWS rows of a are a_block bytes apart.
+    """
+    full, step = rows - rows % ROWS, start_row if start else 0
     for i in range(0, full, ROWS):
-        _tile(a + i // ROWS * a_block, a_row, a_column, b, b_row, c + i * c_row, c_row, depth, accumulate)
+        row, first = c + i * c_row, start + i * step
+        _tile(a + i // ROWS * a_block, a_row, a_column, b, b_row, row, c_row, depth, first, start_row)
     i, a = full, a + full // ROWS * a_block
     if rows - i >= 4:
-        _tile4(a, a_row, a_column, b, b_row, c + i * c_row, c_row, depth, accumulate)
+        _tile4(a, a_row, a_column, b, b_row, c + i * c_row, c_row, depth, start + i * step, start_row)
         i, a = i + 4, a + 4 * a_row
     for r in range(i, rows):
-        _tile1(a + (r - i) * a_row, a_row, a_column, b, b_row, c + r * c_row, c_row, depth, accumulate)
+        row, first = c + r * c_row, start + r * step
+        _tile1(a + (r - i) * a_row, a_row, a_column, b, b_row, row, c_row, depth, first, start_row)
 
 
 @inline
 def _rows_of_narrow_tiles(rows, depth, a, a_block, a_row, a_column, panel, c):
     """c[:rows, :LANES] = a[:rows, :depth] @ panel[:, :LANES], rows of c PANEL numbers apart."""
-    full = rows - rows % ROWS
+    full, wide = rows - rows % ROWS, 4 * PANEL
     for i in range(0, full, ROWS):
-        _narrow(
-            a + i // ROWS * a_block, a_row, a_column, panel, 4 * PANEL, c + 4 * i * PANEL, 4 * PANEL, depth, 0
-        )  # fmt: skip
+        _narrow(a + i // ROWS * a_block, a_row, a_column, panel, wide, c + i * wide, wide, depth, 0, 0)
     a += full // ROWS * a_block
     for i in range(full, rows):
-        _narrow1(a + (i - full) * a_row, a_row, a_column, panel, 4 * PANEL, c + 4 * i * PANEL, 4 * PANEL, depth, 0)
+        _narrow1(a + (i - full) * a_row, a_row, a_column, panel, wide, c + i * wide, wide, depth, 0, 0)
 
 
 @inline
@@ -119,66 +123,72 @@ def keep(array):
 
 
 @inline
-def _write_margin(rows, width, block, target, c_row, adds):
+def _write_margin(rows, width, block, target, c_row, adds, bias):
+    """Add the columns of c that the last panel has to what is there (adds), to the bias, or to nothing."""
     for r in range(rows):
         row, out = carray(floats_at(block + 4 * PANEL * r), (width,)), carray(floats_at(target + r * c_row), (width,))
         for x in range(width):
-            out[x] = out[x] + row[x] if adds else row[x]
+            if adds:
+                out[x] += row[x]
+            else:
+                out[x] = row[x] + bias[x] if bias.size else row[x]
 
 
 @inline
-def _add_to_rows(rows, shift, target, c_row):
-    for r in range(rows):
-        out = carray(floats_at(target + r * c_row), (shift.size,))
-        for x in range(shift.size):
-            out[x] += shift[x]
-
-
-@inline
-def multiply(a, a_row, a_column, b, b_row, b_transposed, inner, c, c_row, first_row, last_row, first, last, n, bias):
-    """Rows first_row .. last_row and panels first .. last of c = a @ b + bias; a, b, c are addresses."""
-    space = np.empty(DEPTH * PANEL + 16, np.float32)
+def multiply(
+    a, a_row, a_column, b, b_row, b_transposed, inner, c, c_row, start_row, end_row, first_panel, last_panel, n, bias
+):  # fmt: skip
+    """Rows start_row .. end_row and panels first_panel .. last_panel of c = a @ b + bias; a, b, c are addresses."""
+    space = np.empty(GROUP + 16, np.float32)
     margin = np.empty(BLOCK * PANEL + 16, np.float32)
     stripe = np.empty(STRIPE // ROWS * INTERLEAVED // 4 + 16 if a_row == 4 else 0, np.float32)
-    panel, block, blocks = aligned(space), aligned(margin), aligned(stripe)
-    step = STRIPE if a_row == 4 else max(1, last_row - first_row)
-    direct = not b_transposed and last_row - first_row <= FEW_ROWS
-    for start in range(first_row, last_row, step):
-        stop = min(last_row, start + step)
+    packed, block, blocks = aligned(space), aligned(margin), aligned(stripe)
+    step = STRIPE if a_row == 4 else max(1, end_row - start_row)
+    direct = not b_transposed and end_row - start_row <= FEW_ROWS
+    for start in range(start_row, end_row, step):
+        stop = min(end_row, start + step)
         for k in range(0, inner, DEPTH):
             depth = min(DEPTH, inner - k)
+            panel_bytes, together = 4 * PANEL * depth, GROUP // (PANEL * depth)
             if a_row == 4:  # a is transposed
                 _interleave(a + 4 * start + k * a_column, a_column, stop - start, depth, blocks)
-            for p in range(first, last):
-                j = p * PANEL
-                width = min(PANEL, n - j)
-                source = b + j * b_row + 4 * k if b_transposed else b + k * b_row + 4 * j
-                rows_at, row_bytes = panel, 4 * PANEL
-                if direct and width == PANEL:
-                    rows_at, row_bytes = source, b_row
-                else:
-                    pack(source, b_row, b_transposed, width, depth, panel)
+            for group in range(first_panel, last_panel, together):
+                end = min(last_panel, group + together)
+                for p in range(group, end):
+                    source = b + p * PANEL * b_row + 4 * k if b_transposed else b + k * b_row + 4 * p * PANEL
+                    if not direct or (p + 1) * PANEL > n:
+                        width = min(PANEL, n - p * PANEL)
+                        pack(source, b_row, b_transposed, width, depth, packed + (p - group) * panel_bytes)
                 for i in range(start, stop, BLOCK):
                     rows = min(BLOCK, stop - i)
-                    target = c + i * c_row + 4 * j
                     if a_row == 4:
                         left, block_bytes = blocks + (i - start) // ROWS * INTERLEAVED, INTERLEAVED
                         column_bytes = 4 * ROWS
                     else:
                         left, block_bytes = a + i * a_row + k * a_column, ROWS * a_row
                         column_bytes = a_column
-                    # The last panel reaches beyond c: its tiles go to a block of their own first.
-                    out, out_row, adds = (target, c_row, k) if width == PANEL else (block, 4 * PANEL, 0)
-                    if width > LANES:
-                        rows_of_tiles(
-                            rows, depth, left, block_bytes, a_row, column_bytes, rows_at, row_bytes, out, out_row, adds
-                        )  # fmt: skip
-                    else:
-                        _rows_of_narrow_tiles(rows, depth, left, block_bytes, a_row, column_bytes, panel, block)
-                    if width < PANEL:
-                        _write_margin(rows, width, block, target, c_row, k)
-                    if k + depth == inner and bias.size:
-                        _add_to_rows(rows, bias[j : j + width], target, c_row)
+                    for p in range(group, end):
+                        width, target = min(PANEL, n - p * PANEL), c + i * c_row + 4 * p * PANEL
+                        panel, row_bytes = packed + (p - group) * panel_bytes, 4 * PANEL
+                        if direct and width == PANEL:
+                            panel, row_bytes = b + k * b_row + 4 * p * PANEL, b_row
+                        own_bias = bias[p * PANEL : p * PANEL + width]
+                        if width == PANEL:
+                            first, first_row = (target, c_row) if k else (own_bias.ctypes.data if bias.size else 0, 0)
+                            rows_of_tiles(
+                                rows, depth, left, block_bytes, a_row, column_bytes, panel, row_bytes, target, c_row,
+                                first, first_row,
+                            )  # fmt: skip
+                            continue
+                        # The last panel reaches beyond c: its tiles go to a block of their own first.
+                        if width > LANES:
+                            rows_of_tiles(
+                                rows, depth, left, block_bytes, a_row, column_bytes, panel, row_bytes, block,
+                                4 * PANEL, 0, 0,
+                            )  # fmt: skip
+                        else:
+                            _rows_of_narrow_tiles(rows, depth, left, block_bytes, a_row, column_bytes, panel, block)
+                        _write_margin(rows, width, block, target, c_row, k, own_bias)
     keep(space), keep(margin), keep(stripe)
 
 

@@ -61,7 +61,7 @@ def _product(rows, inner, a, panels, gates, first, last, z):
         for g in range(gates):
             weight, target = panels + 4 * PANEL * inner * (u * gates + g), z + 4 * (g * span + (u - first) * PANEL)
             row = 4 * inner
-            rows_of_tiles(rows, inner, a, ROWS * row, row, 4, weight, 4 * PANEL, target, 4 * gates * span, 0)
+            rows_of_tiles(rows, inner, a, ROWS * row, row, 4, weight, 4 * PANEL, target, 4 * gates * span, 0, 0)
 
 
 @inline

@@ -38,18 +38,28 @@ def _splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
 
 
 def register_tile(rows: int, vectors: int) -> Any:
-    """The function c[:rows, :16 vectors] = a @ b, or += for accumulate != 0, in one pass over the inner dimension."""
+    """The function c[:rows, :16 vectors] = start + a @ b, in one pass over the inner dimension.
+
+    `start` is an address, its rows start_row bytes apart: c itself to accumulate, a bias with 0 bytes between its rows,
+    or 0 for zeros.
+    """
 
     def generate(context, builder, signature, arguments):
-        a, a_row, a_column, b, b_row, c, c_row, inner, accumulate = arguments
+        a, a_row, a_column, b, b_row, c, c_row, inner, first, first_row = arguments
         columns = [ir.Constant(I64, 4 * LANES * v) for v in range(vectors)]
         row_numbers = [ir.Constant(I64, r) for r in range(rows)]
         outputs = [
             _at(builder, c, _VECTOR, builder.add(builder.mul(r, c_row), v)) for r in row_numbers for v in columns
         ]
-        adds = builder.icmp_signed("!=", accumulate, ir.Constant(accumulate.type, 0))
+        adds = builder.icmp_signed("!=", first, ir.Constant(I64, 0))
         zero = ir.Constant(_VECTOR, [0.0] * LANES)
-        start = [builder.select(adds, builder.load(o, align=_ALIGN), zero) for o in outputs]
+        first, first_row = builder.select(adds, first, c), builder.select(adds, first_row, c_row)  # 0 is no address
+        firsts = [
+            _at(builder, first, _VECTOR, builder.add(builder.mul(r, first_row), v))
+            for r in row_numbers
+            for v in columns
+        ]
+        start = [builder.select(adds, builder.load(place, align=_ALIGN), zero) for place in firsts]
         a_rows = [builder.add(a, builder.mul(r, a_row)) for r in row_numbers]
 
         before = builder.block
@@ -83,8 +93,8 @@ def register_tile(rows: int, vectors: int) -> Any:
         return context.get_dummy_value()
 
     @intrinsic
-    def tile(typing_context, a, a_row, a_column, b, b_row, c, c_row, inner, accumulate):
-        return types.void(*[types.int64] * 9), generate
+    def tile(typing_context, a, a_row, a_column, b, b_row, c, c_row, inner, start, start_row):
+        return types.void(*[types.int64] * 10), generate
 
     return tile
 
@@ -113,15 +123,22 @@ def matmul(m, n, inner, a, a_row, a_column, b, b_row, c, c_row, accumulate):
     full_rows, full_columns = m - m % ROWS, n - n % (WIDTH * LANES)
     for j in range(0, full_columns, WIDTH * LANES):
         for i in range(0, full_rows, ROWS):
-            _wide(a + i * a_row, a_row, a_column, b + 4 * j, b_row, c + i * c_row + 4 * j, c_row, inner, accumulate)
-        for i in range(full_rows, m):
-            _wide_row(a + i * a_row, a_row, a_column, b + 4 * j, b_row, c + i * c_row + 4 * j, c_row, inner, accumulate)
-    for j in range(full_columns, n, LANES):
-        for i in range(0, full_rows, ROWS):
-            _narrow(a + i * a_row, a_row, a_column, b + 4 * j, b_row, c + i * c_row + 4 * j, c_row, inner, accumulate)
+            target = c + i * c_row + 4 * j
+            start = target if accumulate else 0
+            _wide(a + i * a_row, a_row, a_column, b + 4 * j, b_row, target, c_row, inner, start, c_row)
         for i in range(full_rows, m):
             target = c + i * c_row + 4 * j
-            _narrow_row(a + i * a_row, a_row, a_column, b + 4 * j, b_row, target, c_row, inner, accumulate)
+            start = target if accumulate else 0
+            _wide_row(a + i * a_row, a_row, a_column, b + 4 * j, b_row, target, c_row, inner, start, c_row)
+    for j in range(full_columns, n, LANES):
+        for i in range(0, full_rows, ROWS):
+            target = c + i * c_row + 4 * j
+            start = target if accumulate else 0
+            _narrow(a + i * a_row, a_row, a_column, b + 4 * j, b_row, target, c_row, inner, start, c_row)
+        for i in range(full_rows, m):
+            target = c + i * c_row + 4 * j
+            start = target if accumulate else 0
+            _narrow_row(a + i * a_row, a_row, a_column, b + 4 * j, b_row, target, c_row, inner, start, c_row)
 
 
 @intrinsic
