@@ -15,6 +15,7 @@ The same walk differentiates again: with create_graph=True the gradients that fl
 and the same rules, applied to them, record a graph of their own.
 """
 
+import functools
 import heapq
 import importlib
 import itertools
@@ -169,8 +170,9 @@ def walk(
                 ),
                 f"what '{op.name}' kept was freed: or compute the output again",
             )
-        if node.versions:
-            _check_versions(node)
+        for name, cell, count in node.versions or ():
+            if cell.count != count:
+                raise _modified(name, op, cell, count)
         if op.rerun is not None:  # a checkpointed segment: its graph is made now, and is younger than all that waits
             again = op.rerun()
             if on_path is not None:
@@ -202,7 +204,9 @@ def walk(
                 heappush(queue, -parent.birth)
             else:
                 _add_to(entry, gradient, create_graph)
-        if not retain_graph and node.kept and _holds_arrays(node):  # what keeps no array may be walked again
+        if (
+            not retain_graph and node.kept and (node.versions or _holds_arrays(node))
+        ):  # what keeps no array may be walked again
             node.kept = node.versions = None
     return found
 
@@ -238,12 +242,16 @@ def _is_fresh(gradient: Any, dy: Any, node: Node, gradients: Sequence) -> bool:
 
 def _holds_arrays(node: Node) -> bool:
     """Arrays, or the number that x * 2 and x / 2 keep: PyTorch keeps it as a tensor."""
-    if node.versions:
-        return True
-    for value in node.kept.values():
-        if is_array(value) or (type(value) is tuple and any(is_array(item) for item in value)):
+    inputs = getattr(node.op, "kept_inputs", ())
+    for name, value in node.kept.items():
+        kind = type(value)
+        if kind is tuple:
+            for item in value:
+                if is_array(item):
+                    return True
+        elif is_array(value) or (name in inputs and value is not None):
             return True
-    return any(what == "input" and node.kept[name] is not None for name, what, _ in getattr(node.op, "keeps", ()))
+    return False
 
 
 def _add_to(entry: list, gradient: Any, create_graph: bool) -> None:
@@ -291,14 +299,12 @@ def _cast_tensor(gradient: Any, dtype: Any) -> Any:
     return gradient if gradient.array.dtype == dtype else gradient.to(dtype)
 
 
-def _check_versions(node: Node) -> None:
-    for name, cell, count in node.versions or ():
-        if cell.count != count:
-            raise RuntimeError(
-                f"one of the variables needed for gradient computation has been modified by an inplace operation: "
-                f"'{name}' of '{node.op.name}' was at version {count} when it was kept and is at version {cell.count} "
-                f"now. Write into a clone() of it, or use the out-of-place form."
-            )
+def _modified(name: str, op: Any, cell: Any, count: int) -> RuntimeError:
+    return RuntimeError(
+        f"one of the variables needed for gradient computation has been modified by an inplace operation: '{name}' of "
+        f"'{op.name}' was at version {count} when it was kept and is at version {cell.count} now. Write into a clone() "
+        f"of it, or use the out-of-place form."
+    )
 
 
 def _run_hooks(node: Node, dy: Any, ours: bool, create_graph: bool) -> tuple[Any, bool]:
@@ -332,9 +338,14 @@ def accumulate(node: Node, gradient: Any, ours: bool, create_graph: bool) -> Non
 
 
 def _as_tensor(array: Any) -> Any:
-    from minigrad.tensor import from_raw
+    return _from_raw()(array)
 
-    return from_raw(array)
+
+@functools.cache
+def _from_raw() -> Any:
+    from minigrad.tensor import from_raw  # not above: tensor.py imports this file
+
+    return from_raw
 
 
 def _nodes_between(outputs: Iterable[Node], inputs: set[Node]) -> set[Node]:

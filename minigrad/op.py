@@ -68,6 +68,7 @@ class Op:
         self.into: Callable | None = None
         self.into_names: list[str] = []
         self.keeps: list[tuple[str, str, Any]] = []  # (name the rule uses, what it is, its key)
+        self.kept_inputs: set[str] = set()  # the names among them that are one input
         self.kept_for: dict[str, int] = {}  # names kept for one input's gradient only: the input's number
         self.wants_needs = False
         self.signature = inspect.signature(forward)
@@ -192,6 +193,7 @@ class Op:
         if rule is None:
             return functools.partial(self.vjp, kept_for=kept_for)
         self.keeps, self.wants_needs = self.resolve(rule)
+        self.kept_inputs = {name for name, what, _ in self.keeps if what == "input"}
         self.kept_for = {name: self.inputs.index(other) for name, other in (kept_for or {}).items()}
         self.rule = rule
         return rule

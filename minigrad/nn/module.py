@@ -203,7 +203,9 @@ class Module:
         return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+        if type(self).named_parameters is not Module.named_parameters:  # a subclass has other ones
+            return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+        return self._unnamed("_parameters", recurse)
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -225,6 +227,22 @@ class Module:
                 if remove_duplicate:
                     seen.add(id(tensor))
                 yield _join(path, name), tensor
+
+    def _unnamed(self, table: str, recurse: bool) -> Iterator[Any]:
+        """What `_named` yields, without the cost of the names: training loops ask at every step."""
+        seen: set[int] = set()
+        waiting: list[Module] = [self]
+        while waiting:
+            module = waiting.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            for tensor in module.__dict__[table].values():
+                if tensor is not None and id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    yield tensor
+            if recurse:
+                waiting += [child for child in reversed(module._modules.values()) if child is not None]
 
     def get_submodule(self, target: str) -> "Module":
         """The module at a dotted name, such as "blocks.3.attn"; "" is this module itself."""

@@ -32,7 +32,7 @@ from minigrad.ops.transcendental import (
 @op(promotion="real")
 def relu(x):
     """max(x, 0); the derivative at 0 is 0."""
-    if x.dtype == "bool":
+    if x.dtype.kind == "b":
         raise RuntimeError("relu: Boolean inputs not supported for relu; convert the tensor with .float()")
     return kernels_of(x).relu(x)
 

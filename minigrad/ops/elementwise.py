@@ -77,8 +77,10 @@ def div_vjp(dy, a, b, needs):
 
 def refuse_bools(name: str, *operands: Any) -> None:
     """NotImplementedError (a RuntimeError) where all operands are bools: NumPy would give int8."""
-    if all(isinstance(x, bool) or (is_array(x) and x.dtype == "bool") for x in operands):
-        raise NotImplementedError(f"{name}: not implemented for 'Bool': convert the tensor with .long()")
+    for x in operands:
+        if not (x.dtype.kind == "b" if is_array(x) else isinstance(x, bool)):
+            return
+    raise NotImplementedError(f"{name}: not implemented for 'Bool': convert the tensor with .long()")
 
 
 def check_division(name: str, a: Any, b: Any) -> None:

@@ -108,21 +108,26 @@ def linear(x, weight, bias):
             f"expected m1 and m2 to have the same dtype, but got: {of(x.dtype)} != {of(weight.dtype)} (linear's x and "
             "weight); convert one with .to()"
         )
-    if bias is not None and bias.shape not in ((width,), (1,), ()):
+    if bias is not None and bias.shape != (width,) and bias.shape not in ((1,), ()):
         raise RuntimeError(
             f"linear: expected a bias of shape ({width},) for a weight (out={width}, in), got {tuple(bias.shape)}"
         )
+    if x.ndim == 2:
+        return kernels_of(x).matmul(x, weight.swapaxes(0, 1), bias)
     rows = x.reshape((numel(x.shape[:-1]), columns))
     return kernels_of(x).matmul(rows, weight.swapaxes(0, 1), bias).reshape((*x.shape[:-1], width))
 
 
 @linear.vjp(kept_for={"x": "weight", "weight": "x"})
 def linear_vjp(dy, x, weight, x_shape, needs):
-    rows = numel(x_shape[:-1])
-    dy = dy.reshape((rows, dy.shape[-1]))
+    if len(x_shape) != 2:
+        rows = numel(x_shape[:-1])
+        dy = dy.reshape((rows, dy.shape[-1]))
+        x = x.reshape((rows, x_shape[-1])) if needs[1] else None
+    dx = matmul(dy, weight) if needs[0] else None
     return (
-        matmul(dy, weight).reshape(x_shape) if needs[0] else None,
-        matmul(dy.swapaxes(0, 1), x.reshape((rows, x_shape[-1]))) if needs[1] else None,
+        dx if dx is None or len(x_shape) == 2 else dx.reshape(x_shape),
+        matmul(dy.swapaxes(0, 1), x) if needs[1] else None,
         reduce.sum(dy, axis=(0,), keepdims=False) if needs[2] else None,
     )
 

@@ -39,7 +39,7 @@ _OLD_NAMES = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char",
 
 def keep_axes(shape: tuple, axis: tuple | None) -> tuple[int, ...]:
     """The shape with the reduced axes kept as 1: how a reduced gradient lines up with its input."""
-    return tuple(1 if axis is None or i in axis else n for i, n in enumerate(shape))
+    return (1,) * len(shape) if axis is None else tuple(1 if i in axis else n for i, n in enumerate(shape))
 
 
 def _dropped(shape: tuple, axis: tuple | None) -> tuple[int, ...]:

@@ -76,12 +76,12 @@ class Optimizer:
         """Forget all gradients, or with `set_to_none=False` fill them with zeros in place."""
         for group in self.param_groups:
             for p in group["params"]:
-                gradient = p.grad
-                if gradient is None:
+                if p.node is None or p.node.grad is None:
                     continue
                 if set_to_none:
-                    p.grad = None
+                    p.node.grad = None
                     continue
+                gradient = p.node.grad
                 if gradient.node is not None:  # left by backward(create_graph=True): the zeros are not part of it
                     gradient = p.grad = from_raw(gradient.array)
                 gradient.array[...] = 0

@@ -192,7 +192,12 @@ def gelu_grad(x: Any) -> Any:
 
 def matmul(a: Any, b: Any, bias: Any = None) -> Any:
     """a @ b (+ bias): our own product where it is float32 and not small, NumPy's BLAS for all else."""
-    if a.dtype == _FLOAT32 and b.dtype == _FLOAT32 and compiled() is not None:
+    if a.dtype != _FLOAT32 or b.dtype != _FLOAT32:
+        return _common().matmul(a, b, bias)
+    if a.size * b.shape[-1] < SMALLEST_PRODUCT and (bias is None or bias.dtype == _FLOAT32):
+        y = a.dot(b) if a.ndim == b.ndim == 2 else np.matmul(a, b)
+        return y if bias is None else np.add(y, bias, y)
+    if compiled() is not None:
         if a.ndim == 2 and b.ndim == 2:
             fits = bias is None or (bias.dtype == _FLOAT32 and bias.shape == b.shape[1:])
             if a.size * b.shape[1] >= SMALLEST_PRODUCT and a.shape[1] == b.shape[0] and fits:
@@ -205,13 +210,17 @@ def matmul(a: Any, b: Any, bias: Any = None) -> Any:
 
 def sum(x: Any, axis: Any, keepdims: bool) -> Any:
     """The sum over axes; our own over the first axis of a float32 matrix, as for the gradient of every bias."""
-    if axis == (0,) and x.ndim == 2 and x.size >= SMALLEST_SUM and x.dtype == _FLOAT32 and compiled() is not None:
+    if x.dtype != _FLOAT32:
+        return _common().sum(x, axis, keepdims)
+    if axis == (0,) and x.ndim == 2 and x.size >= SMALLEST_SUM and compiled() is not None:
         return compiled().rows.sum_of_rows(x, keepdims)
-    return _common().sum(x, axis, keepdims)
+    return np.add.reduce(x, axis, None, None, keepdims)  # what x.sum() comes to, three calls later
 
 
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
     """The array stretched to a shape, as a view that is as writeable as the array."""
+    if x.size == 1 and len(shape) >= x.ndim:
+        return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
     if not x.flags.c_contiguous or len(shape) < x.ndim or not x.size:
         return _common().broadcast_to(x, shape)
     new = len(shape) - x.ndim
