@@ -108,8 +108,17 @@ GATED = [
     Case("nn.functional.glu", F.glu, ((2, 3, 2),), {"dim": 0}, oracle=glu, note="first dim"),
     Case("nn.functional.prelu", F.prelu, (away_from([0], (3, 4)), (1,)), oracle=prelu, note="one slope"),
     Case("nn.functional.prelu", F.prelu, (away_from([0], (2, 3, 4)), (3,)), oracle=prelu, note="one a channel"),
-    Case("gelu_grad", ops.gelu_grad, ((3, 4),), oracle=lambda x: (1 + erf(x / math.sqrt(2))) / 2
-         + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)),
+    Case("gelu_backward", ops.gelu_backward, ((3, 4), (3, 4)), oracle=lambda g, x: g * (
+        (1 + erf(x / math.sqrt(2))) / 2 + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))),
+    Case("silu_backward", ops.silu_backward, ((3, 4), (3, 4)),
+         oracle=lambda g, x: g * sigmoid(x) * (1 + x * (1 - sigmoid(x)))),
+    *(
+        Case("linear_activation", F.linear_activation, ((2, 3, 4), (5, 4), (5,) if biased else None),
+             {"activation": name}, note=name, oracle=lambda x, w, b, activation: {
+                 "relu": lambda z: np.maximum(z, 0), "gelu": lambda z: z * (1 + erf(z / math.sqrt(2))) / 2,
+                 "silu": lambda z: z * sigmoid(z)}[activation](x @ w.T + (0 if b is None else b)))
+        for name, biased in (("relu", True), ("gelu", True), ("silu", False))
+    ),
 ]  # fmt: skip
 
 

@@ -85,9 +85,24 @@ def gelu(x):
     return x * (0.5 * (_erf(x * math.sqrt(0.5)) + 1))
 
 
+def gelu_backward(gradient, x):
+    """gradient (cdf(x) + x pdf(x)): through x cdf(x)."""
+    return gradient * _gelu_slope(x)
+
+
+def silu(x):
+    """x sigmoid(x)."""
+    return x * sigmoid(x)
+
+
+def silu_backward(gradient, x):
+    """gradient s (1 + x (1 - s)), s = sigmoid(x)."""
+    gate = sigmoid(x)
+    return gradient * (gate * ((1 - gate) * x + 1))
+
+
 @_in_float32
-def gelu_grad(x):
-    """The derivative of gelu: cdf(x) + x pdf(x)."""
+def _gelu_slope(x):
     pdf = array_module(x).exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
     return 0.5 * (_erf(x * math.sqrt(0.5)) + 1) + x * pdf
 

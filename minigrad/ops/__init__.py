@@ -4,7 +4,7 @@ from minigrad.op import identity as identity
 from minigrad.ops.activation import (
     elu as elu,
     gelu as gelu,
-    gelu_grad as gelu_grad,
+    gelu_backward as gelu_backward,
     gelu_tanh as gelu_tanh,
     hardsigmoid as hardsigmoid,
     hardswish as hardswish,
@@ -16,6 +16,7 @@ from minigrad.ops.activation import (
     relu as relu,
     relu_backward as relu_backward,
     silu as silu,
+    silu_backward as silu_backward,
     softplus as softplus,
     threshold as threshold,
 )
@@ -187,6 +188,7 @@ from minigrad.ops.linalg import (
     scaled_sum as scaled_sum,
     tensordot as tensordot,
 )
+from minigrad.ops.linear_activation import linear_activation as linear_activation
 from minigrad.ops.loss import (
     bce as bce,
     cross_entropy as cross_entropy,

@@ -111,18 +111,21 @@ def gelu(x):
 
 @gelu.vjp
 def gelu_vjp(dy, x):
-    return dy * gelu_grad(x)
+    return gelu_backward(dy, x)
 
 
-@op(promotion="real")
-def gelu_grad(x):
-    """The derivative of gelu, cdf(x) + x pdf(x) with pdf(x) = exp(-x^2 / 2) / sqrt(2 pi)."""
-    return kernels_of(x).gelu_grad(x)
+@op
+def gelu_backward(gradient, x):
+    """gradient (cdf(x) + x pdf(x)), with pdf(x) = exp(-x^2 / 2) / sqrt(2 pi): from gelu's output to its input."""
+    return kernels_of(x).gelu_backward(gradient, x)
 
 
-@gelu_grad.vjp
-def gelu_grad_vjp(dy, x):  # pdf' = -x pdf, so (cdf + x pdf)' = (2 - x^2) pdf
-    return dy * ((2 - x * x) * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))
+@gelu_backward.vjp
+def gelu_backward_vjp(dy, gradient, x, needs):  # pdf' = -x pdf, so (cdf + x pdf)' = (2 - x^2) pdf
+    return (
+        gelu_backward(dy, x) if needs[0] else None,
+        dy * gradient * ((2 - x * x) * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))) if needs[1] else None,
+    )
 
 
 _TANH_SCALE, _TANH_CUBE = math.sqrt(2 / math.pi), 0.044715
@@ -146,13 +149,27 @@ def gelu_tanh_vjp(dy, x):
 @op(promotion="real")
 def silu(x):
     """x sigmoid(x), also called swish. Source: arXiv:1702.03118."""
-    return x * kernels_of(x).sigmoid(x)
+    return kernels_of(x).silu(x)
 
 
 @silu.vjp
 def silu_vjp(dy, x):
+    return silu_backward(dy, x)
+
+
+@op
+def silu_backward(gradient, x):
+    """gradient s (1 + x (1 - s)), s = sigmoid(x): from silu's output to its input."""
+    return kernels_of(x).silu_backward(gradient, x)
+
+
+@silu_backward.vjp
+def silu_backward_vjp(dy, gradient, x, needs):  # s' = s (1 - s), so the slope's is s (1 - s) (2 + x (1 - 2 s))
     gate = sigmoid(x)
-    return dy * (gate * ((1 - gate) * x + 1))
+    return (
+        silu_backward(dy, x) if needs[0] else None,
+        dy * gradient * (gate * (1 - gate) * ((1 - 2 * gate) * x + 2)) if needs[1] else None,
+    )
 
 
 @op(promotion="real")

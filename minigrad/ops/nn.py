@@ -94,6 +94,30 @@ def needs_floating(name: str, x: Any) -> Any:
 @op
 def linear(x, weight, bias):
     """y = x W^T + b: (..., in), (out, in), (out,) or None -> (..., out), one product for all leading axes together."""
+    check_linear(x, weight, bias)
+    width = weight.shape[0]
+    if x.ndim == 2:
+        return kernels_of(x).matmul(x, weight.swapaxes(0, 1), bias)
+    rows = x.reshape((numel(x.shape[:-1]), weight.shape[1]))
+    return kernels_of(x).matmul(rows, weight.swapaxes(0, 1), bias).reshape((*x.shape[:-1], width))
+
+
+@linear.vjp(kept_for={"x": "weight", "weight": "x"})
+def linear_vjp(dy, x, weight, x_shape, needs):
+    if len(x_shape) != 2:
+        rows = numel(x_shape[:-1])
+        dy = dy.reshape((rows, dy.shape[-1]))
+        x = x.reshape((rows, x_shape[-1])) if needs[1] else None
+    dx = matmul(dy, weight) if needs[0] else None
+    return (
+        dx if dx is None or len(x_shape) == 2 else dx.reshape(x_shape),
+        matmul(dy.swapaxes(0, 1), x) if needs[1] else None,
+        reduce.sum(dy, axis=(0,), keepdims=False) if needs[2] else None,
+    )
+
+
+def check_linear(x: Any, weight: Any, bias: Any) -> None:
+    """RuntimeError where x (..., in), weight (out, in) and bias (out,) or None do not fit."""
     columns, width = x.shape[-1], weight.shape[0]
     if columns != weight.shape[1]:
         raise noted(
@@ -112,24 +136,6 @@ def linear(x, weight, bias):
         raise RuntimeError(
             f"linear: expected a bias of shape ({width},) for a weight (out={width}, in), got {tuple(bias.shape)}"
         )
-    if x.ndim == 2:
-        return kernels_of(x).matmul(x, weight.swapaxes(0, 1), bias)
-    rows = x.reshape((numel(x.shape[:-1]), columns))
-    return kernels_of(x).matmul(rows, weight.swapaxes(0, 1), bias).reshape((*x.shape[:-1], width))
-
-
-@linear.vjp(kept_for={"x": "weight", "weight": "x"})
-def linear_vjp(dy, x, weight, x_shape, needs):
-    if len(x_shape) != 2:
-        rows = numel(x_shape[:-1])
-        dy = dy.reshape((rows, dy.shape[-1]))
-        x = x.reshape((rows, x_shape[-1])) if needs[1] else None
-    dx = matmul(dy, weight) if needs[0] else None
-    return (
-        dx if dx is None or len(x_shape) == 2 else dx.reshape(x_shape),
-        matmul(dy.swapaxes(0, 1), x) if needs[1] else None,
-        reduce.sum(dy, axis=(0,), keepdims=False) if needs[2] else None,
-    )
 
 
 # ---------------------------------------------------------------- embedding: rows of a table

@@ -159,11 +159,16 @@ def test_erf_within_two_ulp():
 
 @few
 @given(leading, widths, seeds, layouts, st.sampled_from([0.01, 1.0, 5.0]))
-def test_gelu(lead, n, seed, layout, scale):
+def test_gelu_and_silu(lead, n, seed, layout, scale):
     x = lay_out(scale * normal(seed, *lead, n), layout)
     (x64,) = wide(x)
     close(cpu.gelu(x), x64 * cdf64(x64))
-    close(cpu.gelu_grad(x), cdf64(x64) + x64 * pdf64(x64))
+    g = lay_out(normal(seed + 1, *lead, n), layout)
+    (g64,) = wide(g)
+    close(cpu.gelu_backward(g, x), g64 * (cdf64(x64) + x64 * pdf64(x64)))
+    gate = 1 / (1 + np.exp(-x64))
+    close(cpu.silu(x), x64 * gate)
+    close(cpu.silu_backward(g, x), g64 * gate * (1 + x64 * (1 - gate)))
 
 
 def test_gelu_keeps_digits_in_the_tail_and_nan():
@@ -172,7 +177,8 @@ def test_gelu_keeps_digits_in_the_tail_and_nan():
     assert np.abs(cpu.gelu(x) / want - 1).max() < 2e-5
     out = cpu.gelu(np.array([np.nan, np.inf, 0.0], np.float32))
     np.testing.assert_array_equal(out, np.array([np.nan, np.inf, 0.0], np.float32))
-    assert np.isnan(cpu.gelu_grad(np.array([np.nan], np.float32))[0])
+    assert np.isnan(cpu.gelu_backward(np.ones(1, np.float32), np.array([np.nan], np.float32))[0])
+    assert np.isnan(cpu.silu(np.array([np.nan], np.float32))[0])
 
 
 # ---------------------------------------------------------------- normalisation

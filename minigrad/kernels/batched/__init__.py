@@ -16,7 +16,8 @@ __all__ = ["RULES", "Batched", "Level", "is_active", "refuse_host", "supports"]
 
 _BROADCASTING = """
     exp expm1 log log1p log2 log10 sqrt sin cos tan asin acos atan atan2 sinh cosh tanh erf sigmoid softplus gelu
-    gelu_grad relu relu_backward abs sign floor ceil trunc round floor_divide remainder fmod maximum minimum where
+    gelu_backward silu silu_backward relu relu_backward abs sign
+    floor ceil trunc round floor_divide remainder fmod maximum minimum where
     isfinite isinf isnan isclose logical_and logical_or logical_xor logical_not copy ascontiguous
     solve with_parts angle sgn
     acosh asinh atanh erfc erfinv lgamma digamma polygamma logaddexp hypot copysign nextafter gcd lcm

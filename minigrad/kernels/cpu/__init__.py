@@ -6,8 +6,8 @@ is declined by `supports` (fused kernels). Numba is imported at the first call t
 all of minigrad.
 
 Reading order: rows.py (the simplest kernels), activations.py, scatter.py, optim.py, then intrinsics.py and tiles.py
-(how loops become vector code) and attention.py, which uses them all. All kernels run in the calling thread: beside
-NumPy's BLAS threads, a second pool of threads costs more than it gains (8 ms for each hand-over, measured).
+(how loops become vector code) and attention.py, which uses them all. threads.py says who shares a kernel's work:
+one team of threads, beside which NumPy's BLAS is set to one thread.
 """
 
 import functools
@@ -28,6 +28,7 @@ FUSED_OPS = frozenset(
         "cross_entropy",
         "gru",
         "layer_norm",
+        "linear_activation",
         "lstm",
         "max_pool2d",
         "rms_norm",
@@ -117,7 +118,8 @@ def describe() -> str:
         return "NumPy definitions (Numba is missing or switched off)"
     from importlib.metadata import version
 
-    return f"compiled by Numba {version('numba')}, one thread"
+    team = compiled().threads.count()
+    return f"compiled by Numba {version('numba')}, {team} thread{'s' if team > 1 else ''}"
 
 
 def supports(op_name: str, arrays: Iterable[Any]) -> bool:
@@ -177,17 +179,30 @@ def relu(x: Any) -> Any:
 
 
 def relu_backward(gradient: Any, y: Any) -> Any:
-    if _takes(y) and gradient.dtype == _FLOAT32 and gradient.shape == y.shape:
-        return compiled().activations.relu_backward(gradient, y)
-    return _common().relu_backward(gradient, y)
+    return _back("relu_backward", gradient, y)
 
 
 def gelu(x: Any) -> Any:
     return compiled().activations.gelu(x) if _takes(x) else _common().gelu(x)
 
 
-def gelu_grad(x: Any) -> Any:
-    return compiled().activations.gelu_grad(x) if _takes(x) else _common().gelu_grad(x)
+def gelu_backward(gradient: Any, x: Any) -> Any:
+    return _back("gelu_backward", gradient, x)
+
+
+def silu(x: Any) -> Any:
+    return compiled().activations.silu(x) if _takes(x) else _common().silu(x)
+
+
+def silu_backward(gradient: Any, x: Any) -> Any:
+    return _back("silu_backward", gradient, x)
+
+
+def _back(name: str, gradient: Any, saved: Any) -> Any:
+    """The gradient of an activation, from what its forward saved."""
+    if _takes(saved) and gradient.dtype == _FLOAT32 and gradient.shape == saved.shape:
+        return getattr(compiled().activations, name)(gradient, saved)
+    return getattr(_common(), name)(gradient, saved)
 
 
 def matmul(a: Any, b: Any, bias: Any = None) -> Any:
@@ -308,6 +323,22 @@ def adam_update(
 
 
 # ---------------------------------------------------------------- fused kernels, called where supports() said yes
+
+
+def linear_activation_fwd(x: Any, weight: Any, bias: Any, activation: str) -> tuple[Any, Any]:
+    """(y, z): z = x W^T + b for a matrix x, y its relu, gelu or silu, applied while z is in the cache; no z for relu.
+
+    A small product goes to NumPy's BLAS, and the activation through its own kernel.
+    """
+    if x.size * weight.shape[0] >= SMALLEST_PRODUCT and (bias is None or bias.shape == weight.shape[:1]):
+        return compiled().gemm.gemm_activated(x, weight.T, bias, compiled().activations.KINDS[activation])
+    z = matmul(x, weight.T, bias)
+    return getattr(compiled().activations, activation)(z), None if activation == "relu" else z
+
+
+def linear_activation_bwd(dy: Any, saved: Any, activation: str) -> tuple[Any, Any]:
+    """(dz, its sum over the rows), from y for relu, from z for gelu and silu."""
+    return compiled().activations.backward_and_sum(compiled().activations.KINDS[activation], dy, saved)
 
 
 def layer_norm_fwd(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:

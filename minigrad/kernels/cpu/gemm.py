@@ -17,6 +17,7 @@ import numpy as np
 from numba import carray, prange
 
 from minigrad.kernels.cpu import threads
+from minigrad.kernels.cpu.activations import RELU, activate
 from minigrad.kernels.cpu.intrinsics import f4, inline, plain
 from minigrad.kernels.cpu.threads import threaded
 from minigrad.kernels.cpu.tiles import LANES, ROWS, WIDTH, copy_block_row, floats_at, register_tile, transpose_block
@@ -136,9 +137,13 @@ def _write_margin(rows, width, block, target, c_row, adds, bias):
 
 @inline
 def multiply(
-    a, a_row, a_column, b, b_row, b_transposed, inner, c, c_row, start_row, end_row, first_panel, last_panel, n, bias
+    a, a_row, a_column, b, b_row, b_transposed, inner, c, c_row, start_row, end_row, first_panel, last_panel, n, bias,
+    kind, y,
 ):  # fmt: skip
-    """Rows start_row .. end_row and panels first_panel .. last_panel of c = a @ b + bias; a, b, c are addresses."""
+    """Rows start_row .. end_row and panels first_panel .. last_panel of c = a @ b + bias; a, b, c are addresses.
+
+    A `kind` other than 0 is that of an activation, and its result goes to y, which lies as c does and may be c.
+    """
     space = np.empty(GROUP + 16, np.float32)
     margin = np.empty(BLOCK * PANEL + 16, np.float32)
     stripe = np.empty(STRIPE // ROWS * INTERLEAVED // 4 + 16 if a_row == 4 else 0, np.float32)
@@ -179,21 +184,25 @@ def multiply(
                                 rows, depth, left, block_bytes, a_row, column_bytes, panel, row_bytes, target, c_row,
                                 first, first_row,
                             )  # fmt: skip
-                            continue
                         # The last panel reaches beyond c: its tiles go to a block of their own first.
-                        if width > LANES:
+                        elif width > LANES:
                             rows_of_tiles(
                                 rows, depth, left, block_bytes, a_row, column_bytes, panel, row_bytes, block,
                                 4 * PANEL, 0, 0,
                             )  # fmt: skip
                         else:
                             _rows_of_narrow_tiles(rows, depth, left, block_bytes, a_row, column_bytes, panel, block)
-                        _write_margin(rows, width, block, target, c_row, k, own_bias)
+                        if width < PANEL:
+                            _write_margin(rows, width, block, target, c_row, k, own_bias)
+                    if kind and k + depth == inner:
+                        left_edge, count = c + 4 * group * PANEL, min(n, end * PANEL) - group * PANEL
+                        for r in range(i, i + rows):
+                            activate(kind, count, left_edge + r * c_row, left_edge + r * c_row + (y - c))
     keep(space), keep(margin), keep(stripe)
 
 
 @threaded
-def _gemm(a, a_transposed, b, b_transposed, bias, c, panel_parts, parts):
+def _gemm(a, a_transposed, b, b_transposed, bias, c, kind, activated, panel_parts, parts):
     m, n = c.shape
     inner = a.shape[0] if a_transposed else a.shape[1]
     a_row, a_column = (4, a.strides[0]) if a_transposed else (a.strides[0], 4)
@@ -205,6 +214,7 @@ def _gemm(a, a_transposed, b, b_transposed, bias, c, panel_parts, parts):
         multiply(
             a.ctypes.data, a_row, a_column, b.ctypes.data, b.strides[0], b_transposed, inner,
             c.ctypes.data, c.strides[0], first_row, last_row, first, last, n, bias,
+            kind, activated.ctypes.data if activated.size else c.ctypes.data,
         )  # fmt: skip
 
 
@@ -218,11 +228,11 @@ def _gemm_stack(a, a_step, a_transposed, b, b_step, b_transposed, bias, c, parts
         for s in range(count * part // parts, count * (part + 1) // parts):
             multiply(
                 a[s * a_step].ctypes.data, a_row, a_column, b[s * b_step].ctypes.data, b.strides[1], b_transposed,
-                inner, c[s].ctypes.data, c.strides[1], 0, m, 0, panels, n, bias,
+                inner, c[s].ctypes.data, c.strides[1], 0, m, 0, panels, n, bias, 0, c[s].ctypes.data,
             )  # fmt: skip
 
 
-_NO_BIAS = np.empty(0, np.float32)
+_NO_BIAS, _NOTHING = np.empty(0, np.float32), np.empty((0, 0), np.float32)
 
 
 def gemm(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, out: np.ndarray | None = None) -> np.ndarray:
@@ -235,11 +245,27 @@ def gemm(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, out: np.n
         c[...] = 0.0 if bias is None else bias
         return c
     c = np.empty((m, n), np.float32) if out is None else out
+    _run(a, b, bias, c, 0, _NOTHING)
+    return c
+
+
+def gemm_activated(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, kind: int) -> tuple:
+    """(y, z) with z = a @ b + bias and y its activation, which each block of z passes while it is in the cache.
+
+    There is no z for relu, whose gradient is seen from y. The inner axis must not be empty.
+    """
+    z = np.empty((a.shape[0], b.shape[1]), np.float32)
+    y = _NOTHING if kind == RELU else np.empty_like(z)
+    _run(a, b, bias, z, kind, y)
+    return (z, None) if kind == RELU else (y, z)
+
+
+def _run(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, c: np.ndarray, kind: int, y: np.ndarray) -> None:
+    (m, k), n = a.shape, b.shape[1]
     a_transposed, b_transposed = _is_turned(a), _is_turned(b)
     a, b = plain(a.T if a_transposed else a), plain(b.T if b_transposed else b)
-    parts, panel_parts = grid(m, n, k, a_transposed)
-    _gemm(parts, a, a_transposed, b, b_transposed, _NO_BIAS if bias is None else plain(bias), c, panel_parts)
-    return c
+    parts, side = grid(m, n, k, a_transposed)
+    _gemm(parts, a, a_transposed, b, b_transposed, _NO_BIAS if bias is None else plain(bias), c, kind, y, side)
 
 
 def gemm_stack(a: np.ndarray, b: np.ndarray) -> np.ndarray:

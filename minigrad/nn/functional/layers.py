@@ -1,4 +1,4 @@
-"""The layers' computations: linear, bilinear, embedding, one_hot, dropout, layer norm, RMS norm."""
+"""The layers' computations: linear, with or without an activation, bilinear, embedding, dropout, norms."""
 
 import math
 import warnings
@@ -26,6 +26,17 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise RuntimeError(f"linear expects a weight of shape (out, in) or (in,), got {tuple(weight.shape)}")
     y = ops.matmul_any(input, weight)
     return y if bias is None else y + bias
+
+
+def linear_activation(input: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str = "gelu") -> Tensor:
+    """act(x W^T + b) as one op, for act "relu", "gelu" (exact) or "silu": (..., in), (out, in), (out,) -> (..., out).
+
+    The activation is applied to a block of the product while that is in the cache, and in the backward pass the bias's
+    gradient is added up as the activation's is made. Values and gradients are those of the two ops. minigrad's own.
+    """
+    if activation not in ("relu", "gelu", "silu"):
+        raise ValueError(f"activation must be 'relu', 'gelu' or 'silu', got {activation!r}")
+    return ops.linear_activation(input, weight, bias, activation=activation)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
