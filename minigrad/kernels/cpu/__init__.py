@@ -38,6 +38,7 @@ FUSED_OPS = frozenset(
 )
 
 _FLOAT32 = np.dtype(np.float32)
+_add_up: Any = np.add.reduce
 SMALLEST_SUM = 1 << 12  # numbers; below, NumPy's call is as fast
 SMALLEST_PRODUCT = 1 << 18  # multiplications; below, NumPy's call is as fast
 
@@ -229,7 +230,7 @@ def sum(x: Any, axis: Any, keepdims: bool) -> Any:
         return _common().sum(x, axis, keepdims)
     if axis == (0,) and x.ndim == 2 and x.size >= SMALLEST_SUM and compiled() is not None:
         return compiled().rows.sum_of_rows(x, keepdims)
-    return np.add.reduce(x, axis, None, None, keepdims)  # what x.sum() comes to, three calls later
+    return _add_up(x, axis, None, None, keepdims)  # what x.sum() comes to, three calls later
 
 
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:

@@ -163,6 +163,6 @@ def erf(x: np.ndarray) -> np.ndarray:
 def backward_and_sum(kind: int, gradient: np.ndarray, saved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(dx, its sum over the rows) for matrices: the gradients of a linear map's output and of its bias."""
     dx, parts = np.empty(saved.shape, np.float32), threads.parts(saved.size, SMALLEST_PART)
-    sums = np.zeros((parts, 2, dx.shape[1]), np.float32)
+    sums = np.zeros((parts, 2, saved.shape[1]), np.float32)
     _backward_and_sum(parts, kind, plain(gradient), plain(saved), dx, sums)
     return dx, sums[:, 0].sum(axis=0)
