@@ -1,15 +1,16 @@
 """Training steps and decoding beside PyTorch, torch.compile and JAX: the same programs, weights, data and threads.
 
-    python benchmarks/run.py                        all nine workloads, all engines that are installed (15 minutes)
+    python benchmarks/run.py                        all workloads, all engines that are installed (15 minutes)
     python benchmarks/run.py gpt_char mlp64         these alone
     python benchmarks/run.py --engines minigrad torch --rounds 3
     python benchmarks/run.py --save                 keep the figures in benchmarks/results/DATE-CPU.json
 
 Each engine runs in a process of its own, and they take turns, a fraction of a second of steps at a time. A step is
 forward, backward, clipping where the workload has it, the optimizer, and reading the loss; for decode, one token. The
-first three losses must agree to 1e-4 of their size. Printed per engine: the median step and the fastest tenth, GFLOP/s
-by formula (workloads/flops.py), their share of the measured multiply-add peak, how far memory grew over the state
-before the first step (engines without a compiler), and the ratio to minigrad: that engine's time / minigrad's.
+first three losses must agree to 1e-4 of their size (where weights are rounded, to what workloads/ says). Printed per
+engine: the median step and the fastest tenth, GFLOP/s by formula (workloads/flops.py), their share of the measured
+multiply-add peak, how far memory grew over the state before the first step (engines without a compiler), and the ratio
+to minigrad: that engine's time / minigrad's.
 Ctrl-C prints what is finished. On a machine that is busy with other programs `--cpu-time` still tells something: it
 lets each engine use one thread and takes its processor time.
 """
@@ -27,7 +28,6 @@ from engines import ENGINES, HERE, EngineError, Progress, Worker, installed, sum
 from workloads import WORKLOADS
 from workloads.flops import FLOPS
 
-AGREE_TO = 1e-4
 TINY_SECONDS = 0.01
 
 
@@ -95,7 +95,7 @@ def disagreement(found: dict[str, Any]) -> float:
 def table(name: str, found: dict[str, Any], peak: float) -> str:
     """The lines of one workload."""
     difference, ours = disagreement(found), found["engines"].get("minigrad", {}).get("median_ms")
-    agree = f"agree to {difference:.0e}" if difference <= AGREE_TO else f"DIFFER by {difference:.0e}"
+    agree = f"agree to {difference:.0e}" if difference <= WORKLOADS[name].agree_to else f"DIFFER by {difference:.0e}"
     if sum("losses" in engine for engine in found["engines"].values()) < 2:
         agree = "nothing to compare with"
     losses = next((engine["losses"] for engine in found["engines"].values() if "losses" in engine), [])
@@ -161,7 +161,7 @@ def main() -> int:
         print(json.dumps(result, indent=1))
     if args.save and result["workloads"]:
         print(f"saved to {os.path.relpath(save(result))}", file=sys.stderr)
-    differ = [name for name, found in result["workloads"].items() if disagreement(found) > AGREE_TO]
+    differ = [name for name, found in result["workloads"].items() if disagreement(found) > WORKLOADS[name].agree_to]
     if differ:
         print(f"the losses of {', '.join(differ)} differ: the times are of different computations", file=sys.stderr)
     return 130 if interrupted else 1 if differ else 0

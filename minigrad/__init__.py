@@ -409,7 +409,16 @@ _ONE_MACHINE = (
 )  # fmt: skip
 
 
-_MODULES = ("data", "distributions", "func", "nn", "optim", "special", "utils")  # `import minigrad` should cost little
+_MODULES = (
+    "data",
+    "distributions",
+    "func",
+    "nn",
+    "optim",
+    "quantization",
+    "special",
+    "utils",
+)  # `import minigrad` should cost little
 
 # Functions of networks that PyTorch has here too, with the same arguments.
 _OF_FUNCTIONAL = (

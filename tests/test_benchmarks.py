@@ -40,8 +40,11 @@ def test_losses_are_those_of_pytorch(name):
     with mg.alias():
         step = build(name, WORKLOADS[name].tiny)
     losses = [step() for _ in range(4)]
-    assert losses == pytest.approx(RECORDED["losses"][name], rel=1e-5)
-    if name != "decode":
+    decodes = name.startswith("decode")
+    recorded = RECORDED["losses"]["decode" if decodes else name]
+    rounded = name not in RECORDED["losses"]
+    assert losses == pytest.approx(recorded, rel=WORKLOADS[name].agree_to if rounded else 1e-5)
+    if not decodes:
         assert all(after < before for before, after in itertools.pairwise(losses))
 
 
@@ -63,7 +66,7 @@ def test_compiled_is_put_around_what_computes_the_loss():
     with mg.alias():
         for name, workload in WORKLOADS.items():
             build(name, workload.tiny, counted)()
-    assert calls == [3 if name == "decode" else 2 for name in WORKLOADS]
+    assert calls == [3 if name.startswith("decode") else 2 for name in WORKLOADS]
 
 
 def test_operations_counted_by_hand():

@@ -1,4 +1,4 @@
-"""The nine workloads: what they are called, how large they are, how they are built.
+"""The workloads: what they are called, how large they are, how they are built.
 
 Each file here is one PyTorch program: it says `import torch`, and runs under PyTorch as it runs under minigrad, where
 `minigrad.alias()` answers that import. So both engines compute the same text, from the same NumPy weights and data
@@ -16,18 +16,25 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Workload:
-    """`size` is what is measured, `tiny` what the tests run; `module` the file here and in in_jax/."""
+    """`size` is what is measured, `tiny` what the tests run; `module` the file here and in in_jax/.
+
+    `agree_to` is how far the engines' first losses may differ, relatively: more where minigrad rounds the weights.
+    """
 
     module: str
     what: str
     size: dict[str, int]
     tiny: dict[str, int]
+    agree_to: float = 1e-4
 
 
 Step = Callable[[], float]
 
 _GPT = "pre-norm GPT, exact GELU, tied head; cross-entropy, clip norm 1.0, AdamW"
 _TINY_GPT = {"batch": 3, "block": 8, "layers": 2, "heads": 2, "channels": 16, "vocabulary": 11}
+_GPT2 = {"prompt": 32, "cache": 256, "layers": 12, "heads": 12, "channels": 768, "vocabulary": 50257}
+_TINY_GPT2 = {"prompt": 4, "cache": 12, "layers": 2, "heads": 2, "channels": 16, "vocabulary": 31}
+_DECODE = "GPT-2 124M, one token at a time after a prompt of 32, cache of 256"
 
 WORKLOADS: dict[str, Workload] = {
     "moons": Workload(
@@ -77,9 +84,23 @@ WORKLOADS: dict[str, Workload] = {
     ),
     "decode": Workload(
         "decode",
-        "GPT-2 124M, one token at a time after a prompt of 32, cache of 256",
-        size={"prompt": 32, "cache": 256, "layers": 12, "heads": 12, "channels": 768, "vocabulary": 50257},
-        tiny={"prompt": 4, "cache": 12, "layers": 2, "heads": 2, "channels": 16, "vocabulary": 31},
+        _DECODE,
+        size={**_GPT2, "bits": 32},
+        tiny={**_TINY_GPT2, "bits": 32},
+    ),
+    "decode_bf16": Workload(
+        "decode",
+        f"{_DECODE}; minigrad's weights in bfloat16, the other engines' in float32",
+        size={**_GPT2, "bits": 16},
+        tiny={**_TINY_GPT2, "bits": 16},
+        agree_to=0.02,
+    ),
+    "decode_int8": Workload(
+        "decode",
+        f"{_DECODE}; minigrad's weights in int8, the other engines' in float32",
+        size={**_GPT2, "bits": 8},
+        tiny={**_TINY_GPT2, "bits": 8},
+        agree_to=0.05,
     ),
 }
 

@@ -17,6 +17,15 @@ def fill(model: nn.Module) -> nn.Module:
     return model
 
 
+def rounded(model: nn.Module, bits: int) -> nn.Module:
+    """minigrad's weights in fewer bits; PyTorch has no such call, and keeps float32."""
+    if bits < 32 and torch.Tensor.__module__.startswith("minigrad"):
+        from minigrad.quantization import quantize
+
+        quantize(model, {16: "bfloat16", 8: "int8"}[bits])
+    return model
+
+
 def tensors(arrays: Sequence[Any]) -> list[torch.Tensor]:
     """NumPy arrays as tensors."""
     return [torch.from_numpy(array) for array in arrays]

@@ -3,7 +3,7 @@
 import torch
 
 from workloads import arrays
-from workloads.common import fill
+from workloads.common import fill, rounded
 from workloads.gpt import GPT
 
 
@@ -12,7 +12,7 @@ def build(size, compiled):
     token's logit: a number that differs as soon as anything does.
     """
     longest, heads, channels = size["cache"], size["heads"], size["channels"]
-    model = fill(GPT(size["vocabulary"], longest, size["layers"], heads, channels))
+    model = rounded(fill(GPT(size["vocabulary"], longest, size["layers"], heads, channels)), size["bits"])
     shape = (1, heads, longest, channels // heads)
     caches = [(torch.zeros(shape), torch.zeros(shape)) for _ in range(size["layers"])]
     prompt = torch.from_numpy(arrays.text(1, size["prompt"], size["vocabulary"])[0])

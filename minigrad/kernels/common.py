@@ -39,6 +39,8 @@ from minigrad.kernels.common_nn import (
     log_softmax as log_softmax,
     log_softmax_backward as log_softmax_backward,
     one_hot as one_hot,
+    quantized_linear as quantized_linear,
+    quantized_linear_input as quantized_linear_input,
     sigmoid as sigmoid,
     silu as silu,
     silu_backward as silu_backward,

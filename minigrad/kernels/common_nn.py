@@ -135,3 +135,22 @@ def add_rows(buffer, ids, rows):
 def one_hot(ids, classes):
     """int64 rows of zeros with a one at each id, on a new last axis."""
     return (ids.reshape((*ids.shape, 1)) == array_module(ids).arange(classes)).astype("int64")
+
+
+# ---------------------------------------------------------------- weights in one or two bytes
+
+
+def quantized_linear(x, bias, weight, scale):
+    """x W^T + bias for x (m, k) and a weight (n, k) in int8 with scale (n,), or in bfloat16 with scale None."""
+    y = x @ _widened(weight, scale, x.dtype).swapaxes(0, 1)
+    return y if bias is None else y + bias
+
+
+def quantized_linear_input(x, weight, scale):
+    """x W for x (m, n) and a weight (n, k) as above."""
+    return x @ _widened(weight, scale, x.dtype)
+
+
+def _widened(weight, scale, dtype):
+    wide = weight.astype(dtype)
+    return wide if scale is None else wide * scale.astype(dtype)[:, None]

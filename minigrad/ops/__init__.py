@@ -258,6 +258,10 @@ from minigrad.ops.pool import (
     window_argmax as window_argmax,
     window_sums as window_sums,
 )
+from minigrad.ops.quantized import (
+    quantized_linear as quantized_linear,
+    quantized_linear_input as quantized_linear_input,
+)
 from minigrad.ops.recurrent import (
     gru as gru,
     gru_reference as gru_reference,

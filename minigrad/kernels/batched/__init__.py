@@ -58,6 +58,8 @@ RULES: dict[str, Callable] = {
     "flip": rules.flip,
     "matmul": rules.matmul,
     "pad": rules.pad,
+    "quantized_linear": rules.quantized_linear,
+    "quantized_linear_input": rules.quantized_linear_input,
     "roll": rules.roll,
     "take_along_axis": rules.take_along_axis,
     "take_rows": rules.take_rows,

@@ -280,6 +280,25 @@ def matmul(a: Any, b: Any, bias: Any = None) -> Any:
     return lined_up(kernel("matmul"), a, b)
 
 
+def quantized_linear(x: Any, bias: Any, weight: Any, scale: Any) -> Any:
+    y = _rows_through("quantized_linear", x, None, weight, scale)
+    return y if bias is None else y + bias
+
+
+def quantized_linear_input(x: Any, weight: Any, scale: Any) -> Any:
+    return _rows_through("quantized_linear_input", x, weight, scale)
+
+
+def _rows_through(name: str, x: Any, *shared: Any) -> Any:
+    """f(rows, arrays of all examples): the rows of the examples are more rows."""
+    level = _level_of(x, shared)
+    arrays = [a if a is None else inside(a, level) for a in shared]
+    if not is_split(x, level):
+        return Batched(kernel(name)(inside(x, level), *arrays), level, False)
+    rows = _merged(filled_out(x, level))
+    return Batched(_parted(kernel(name)(rows, *arrays), level), level, True)
+
+
 # ---------------------------------------------------------------- all else
 
 

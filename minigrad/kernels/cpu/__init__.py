@@ -80,6 +80,7 @@ def compiled() -> Any:
             gemv,
             optim,
             pool,
+            quantized,
             recurrent,
             rows,
             scatter,
@@ -106,6 +107,7 @@ def compiled() -> Any:
         gemv=gemv,
         optim=optim,
         pool=pool,
+        quantized=quantized,
         recurrent=recurrent,
         rows=rows,
         scatter=scatter,
@@ -222,6 +224,17 @@ def matmul(a: Any, b: Any, bias: Any = None) -> Any:
         elif a.size * b.shape[-1] >= SMALLEST_PRODUCT and a.shape[-1] == b.shape[-2] and bias is None:
             return compiled().gemm.gemm_stack(a, b)
     return _common().matmul(a, b, bias)
+
+
+def quantized_linear(x: Any, bias: Any, weight: Any, scale: Any) -> Any:
+    if x.dtype == _FLOAT32 and (bias is None or bias.dtype == _FLOAT32) and compiled() is not None:
+        return compiled().quantized.quantized_linear(x, bias, weight, scale)
+    return _common().quantized_linear(x, bias, weight, scale)
+
+
+def quantized_linear_input(x: Any, weight: Any, scale: Any) -> Any:
+    where = compiled().quantized if _all_take(x) else _common()
+    return where.quantized_linear_input(x, weight, scale)
 
 
 def sum(x: Any, axis: Any, keepdims: bool) -> Any:
