@@ -71,7 +71,10 @@ def mark_view(view: "Tensor", base: "Tensor", op: Any, params: dict) -> None:
     Under `no_grad` the graph does not follow the view, but it requires grad if its base does, as in PyTorch.
     """
     owner = getattr(view.array, "base", view.array)
-    if owner is None or (owner is not base.array and not same_memory(view.array, base.array)):
+    if owner is None:
+        return
+    one_owner = owner is base.array or owner is getattr(base.array, "base", base)
+    if not (one_owner or same_memory(view.array, base.array)):
         return
     if autograd.mode.enabled:
         _link(view, base, (op, params))

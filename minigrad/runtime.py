@@ -77,6 +77,7 @@ def kernel_threads() -> int:
     return 1 if _keeps_blas() else _threads
 
 
+@functools.cache  # the environment of the process is read once: this is asked at every kernel call
 def _keeps_blas() -> bool:
     return os.environ.get("MINIGRAD_BLAS_THREADS") == "keep"
 

@@ -34,26 +34,25 @@ def hide_future_vjp(dy):
     return tril(dy)
 
 
-def attention_reference(q, k, v, *, scale, causal):
-    scores = matmul(q * scale, mT(k))
-    if causal:
-        scores = hide_future(scores)
-    return matmul(softmax(scores, dim=scores.ndim - 1), v)
+def attention_reference(q, k, v, mask, *, scale, causal):
+    return masked_attention(q, k, v, mask, None, scale=scale, causal=causal)
 
 
 @fused(reference=attention_reference)
-def attention(q, k, v, *, scale, causal):
+def attention(q, k, v, mask, *, scale, causal):
     """softmax(q k^T scale) v: (..., T, K), (..., S, K), (..., S, V) -> (..., T, V), leading axes equal.
 
-    The kernel keeps the log-sum-exp of each row of scores, never the T x S weights: the backward computes those anew.
+    `mask` is a raw array or tensor that broadcasts to (..., T, S), boolean, True where the query may see the key, or
+    floating, added to the scores; or None. It gets no gradient. The kernel keeps the log-sum-exp of each row of scores,
+    never the T x S weights: the backward computes those anew.
     """
-    out, lse = kernels_of(q).attention_fwd(q, k, v, scale, causal)
+    out, lse = kernels_of(q).attention_fwd(q, k, v, mask, scale, causal)
     return out, (lse,)
 
 
 @attention.vjp
-def attention_vjp(dy, q, k, v, y, residuals, scale, causal):
-    return kernels_of(dy).attention_bwd(dy, q, k, v, y, *residuals, scale, causal)
+def attention_vjp(dy, q, k, v, mask, y, residuals, scale, causal):
+    return *kernels_of(dy).attention_bwd(dy, q, k, v, y, *residuals, mask, scale, causal), None
 
 
 def masked_attention(q: Any, k: Any, v: Any, mask: Any, kept: Any, *, scale: float, causal: bool) -> Any:
@@ -65,9 +64,10 @@ def masked_attention(q: Any, k: Any, v: Any, mask: Any, kept: Any, *, scale: flo
     scores = matmul(q * scale, mT(k))
     if causal:
         scores = hide_future(scores)
-    if mask is not None:
-        scores = where(mask, scores, -math.inf) if _is_boolean(mask) else scores + mask
-    weights = softmax_or_zeros(scores)
+    if mask is None:
+        weights = softmax(scores, dim=scores.ndim - 1)
+    else:
+        weights = softmax_or_zeros(where(mask, scores, -math.inf) if _is_boolean(mask) else scores + mask)
     if kept is not None:
         weights = dropout(weights, mask=kept)
     return matmul(weights, v)

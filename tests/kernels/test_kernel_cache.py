@@ -42,7 +42,7 @@ def results():
     for amsgrad in (False, True):
         cpu.adam_update([state[0]], [bias], [state[1]], [state[2]], [state[3]], amsgrad=amsgrad, **scalars)
     q, k, v, dout = (normal(2, 3, 45, 21) for _ in range(4))
-    out, out_lse = cpu.attention_fwd(q, k, v, 0.3, True)
+    out, out_lse = cpu.attention_fwd(q, k, v, None, 0.3, True)
     h, c, gates, weight_hh, sizes = normal(5, 45), normal(5, 45), normal(11, 180), normal(180, 45), (5, 3, 3)
     lstm = cpu.lstm_fwd(gates, h, c, weight_hh, sizes, True)
     gru = cpu.gru_fwd(gates[:, :135], h, weight_hh[:135], None, sizes, False)
@@ -80,7 +80,8 @@ def results():
         "sum_of_squares": (np.array(cpu.sum_of_squares([x, y])), scaled),
         "lstm": (*lstm, *cpu.lstm_bwd(normal(21, 45), weight_hh, *lstm[1:], sizes, True)),
         "gru": (*gru[:4], *cpu.gru_bwd(normal(16, 45), weight_hh[:135], *gru[1:], sizes, False)[:3]),
-        "attention": (out, out_lse, *cpu.attention_bwd(dout, q, k, v, out, out_lse, 0.3, True)),
+        "attention": (out, out_lse, *cpu.attention_bwd(dout, q, k, v, out, out_lse, None, 0.3, True)),
+        "few queries": cpu.attention_fwd(q[:, :, :2], k, v, None, 0.3, False),
     }
 
 
@@ -122,7 +123,7 @@ def in_a_new_process(cache_folder):
 def test_the_same_bits_freshly_compiled_and_loaded(tmp_path):
     compiled, loaded = in_a_new_process(tmp_path), in_a_new_process(tmp_path)
     types = {"optim._address": 2}  # of arguments that a kernel is compiled for: one, but for arrays of one and two axes
-    assert len(compiled["stats"]) == 72
+    assert len(compiled["stats"]) == 76
     for name, stats in compiled["stats"].items():  # the threaded form comes from disk even then: see compiler.py
         assert tuple(stats) == ((1, 0) if name.endswith("threaded") else (0, types.get(name, 1))), name
     for name, stats in loaded["stats"].items():

@@ -76,6 +76,8 @@ def supports(op_name: str, arrays: list) -> bool:
     level = top(arrays)
     if level is None or op_name not in _FUSED:
         return False
+    if op_name == "attention" and len(arrays) > 3 and arrays[3] is not None:  # a mask has axes of its own
+        return False
     values = [inside(a, level) for a in arrays if a is not None]
     return kernels_of(values[0]).supports(op_name, values)
 

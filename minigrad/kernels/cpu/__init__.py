@@ -395,20 +395,22 @@ def cross_entropy_bwd(dloss: Any, logits: Any, target: Any, lse: Any, ignore_ind
     return compiled().rows.cross_entropy_bwd(dloss, logits, target, lse, ignore_index, label_smoothing)
 
 
-def attention_fwd(q: Any, k: Any, v: Any, scale: float, causal: bool) -> tuple[Any, Any]:
+def attention_fwd(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> tuple[Any, Any]:
     """(out, lse): out = softmax(scale q k^T) v for q (..., T, K), k (..., S, K), v (..., S, V); lse of shape (..., T).
 
-    Causal: query i sees keys 0 .. i. For four axes out.swapaxes(1, 2) is contiguous. Rows of q, k, v are read in place.
+    Causal: query i sees keys 0 .. i. `mask` broadcasts to (..., T, S): boolean, True where the query may see the key,
+    or float32, added to the scores, or None; a query that sees no key gets zeros. For four axes out.swapaxes(1, 2) is
+    contiguous. Rows of q, k, v and the mask are read in place.
     """
-    return compiled().attention.attention_fwd(q, k, v, scale, causal)
+    return compiled().attention.attention_fwd(q, k, v, mask, scale, causal)
 
 
 def attention_bwd(
-    dout: Any, q: Any, k: Any, v: Any, out: Any, lse: Any, scale: float, causal: bool
+    dout: Any, q: Any, k: Any, v: Any, out: Any, lse: Any, mask: Any, scale: float, causal: bool
 ) -> tuple[Any, Any, Any]:
     """(dq, dk, dv), from probabilities recomputed with lse. Where q, k and v have one shape (B, H, T, K), the three are
     views of one array (B, T, 3, H, K)."""
-    return compiled().attention.attention_bwd(dout, q, k, v, out, lse, scale, causal)
+    return compiled().attention.attention_bwd(dout, q, k, v, out, lse, mask, scale, causal)
 
 
 def rnn_fwd(gates: Any, h0: Any, weight: Any, sizes: tuple[int, ...], reverse: bool, nonlinearity: str) -> Any:

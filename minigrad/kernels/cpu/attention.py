@@ -9,8 +9,9 @@ probabilities tile by tile, P = exp(scale q k^T - lse), instead of storing them 
     dv = P^T dout      dP = dout v^T      dS = P (dP - delta), delta = sum over V of dout out
     dq = scale dS k    dk = scale dS^T q
 
-Under a causal mask the query i sees the keys 0 .. i (top-left aligned, as PyTorch's is_causal), and tiles that are
-masked wholly are never computed.
+A mask, boolean or added to the scores, is read through its strides, too, however it is broadcast. A query that it lets
+see nothing gets zeros. Under a causal mask the query i sees the keys 0 .. i (top-left aligned, as PyTorch's is_causal),
+and tiles that are masked wholly are never computed.
 
 A head is read through its strides out of whatever buffer it lives in, such as the packed output of one projection to
 q, k and v; within the kernel the keys and values of one head are copied once to rows padded to whole vectors.
@@ -24,6 +25,7 @@ from minigrad.kernels.cpu.intrinsics import f4, inline, plain
 from minigrad.kernels.cpu.threads import share, threaded
 from minigrad.kernels.cpu.tiles import (
     LANES,
+    bytes_at,
     floats_at,
     matmul,
     row_exponentials,
@@ -43,13 +45,53 @@ from minigrad.kernels.cpu.tiles import (
 # With matrix products before and after, whose own threads are still awake, the second thread gained nothing (b: 26.6 ms
 # against 27.4). Tiles of 8, 16 and 32 rows are within 5 % of each other, but for 8 in the backward pass (30 % slower).
 TILE_ROWS = 16
+FEW_QUERIES = 4
 SMALLEST_PART = 1 << 18  # multiplications that repay another thread
+ADDED, SHOWN = 1, 2  # kinds of masks: floats added to the scores, or True where the query may see the key
+
+_NOTHING = f4(-np.inf)
 
 
 @inline
 def _head(operands, which, batch, head):
     """The address of one head of an operand; a row of `operands` is (address, batch, head and row stride in bytes)."""
     return operands[which, 0] + batch * operands[which, 1] + head * operands[which, 2]
+
+
+@inline
+def _row(operands, which, batch, head, row):
+    return _head(operands, which, batch, head) + row * operands[which, 3]
+
+
+@inline
+def _hide(mask, address, step, row, seen):
+    """Add a row of a float mask to the scores, or set those to -inf where a boolean mask is False."""
+    scores = floats_at(row)
+    if mask == ADDED and step == 4:
+        added = floats_at(address)
+        for s in range(seen):
+            scores[s] += added[s]
+    elif mask == ADDED:
+        for s in range(seen):
+            scores[s] += floats_at(address + s * step)[0]
+    elif step == 1:
+        shown = bytes_at(address)
+        for s in range(seen):
+            scores[s] = scores[s] if shown[s] else _NOTHING
+    else:
+        for s in range(seen):
+            scores[s] = scores[s] if bytes_at(address + s * step)[0] else _NOTHING
+
+
+@inline
+def _softmax(mask, row, seen, padded):
+    """Scores become exponentials; (log of their sum, their sum). A row that a mask hides wholly becomes zeros."""
+    top = row_maximum(row, seen, padded)
+    if mask and top == _NOTHING:
+        total = row_exponentials(row, seen, padded, f4(0.0))  # of zeros, or of a NaN that the maximum passed over
+        return np.log(total), total if total != f4(0.0) else f4(1.0)
+    total = row_exponentials(row, seen, padded, top)
+    return top + np.log(total), total
 
 
 @inline
@@ -87,11 +129,12 @@ def _wide(n):
 
 @threaded
 def _forward(operands, pairs, sizes, scale, causal, lse, parts):
-    """(batch, head) pairs, shared out. operands: q, k, v, out; sizes: heads, T, S, K, V.
+    """(batch, head) pairs, shared out. operands: q, k, v, out, perhaps a mask; sizes: heads, T, S, K, V, the mask's
+    kind (0: there is none) and the bytes from one key of it to the next.
 
     What pads a row of scratch to whole vectors is zero and never written: it must not be a NaN.
     """
-    heads, queries, keys, width_k, width_v = sizes
+    heads, queries, keys, width_k, width_v, mask, mask_step = sizes
     wide_k, wide_v, wide_s = _wide(width_k), _wide(width_v), _wide(keys)
     one = f4(1.0)
     for part in prange(parts):
@@ -126,10 +169,9 @@ def _forward(operands, pairs, sizes, scale, causal, lse, parts):
                 for r in range(rows):
                     seen = min(keys, start + r + 1) if causal else keys
                     row = scores.ctypes.data + r * scores.strides[0]
-                    top = row_maximum(row, seen, padded)
-                    total = row_exponentials(row, seen, padded, top)
-                    lse[pair, start + r] = top + np.log(total)
-                    sums[r] = total
+                    if mask:
+                        _hide(mask, _row(operands, 4, batch, head, start + r), mask_step, row, seen)
+                    lse[pair, start + r], sums[r] = _softmax(mask, row, seen, padded)
                 matmul(
                     rows,
                     output.shape[1],
@@ -151,8 +193,9 @@ def _forward(operands, pairs, sizes, scale, causal, lse, parts):
 
 @threaded
 def _backward(operands, pairs, sizes, scale, causal, lse, parts):
-    """(batch, head) pairs, shared out. operands: q, k, v, out, dout, dq, dk, dv; sizes and scratch as _forward's."""
-    heads, queries, keys, width_k, width_v = sizes
+    """(batch, head) pairs, shared out. operands: q, k, v, out, dout, dq, dk, dv, perhaps a mask; the rest as
+    _forward's."""
+    heads, queries, keys, width_k, width_v, mask, mask_step = sizes
     wide_k, wide_v, wide_s = _wide(width_k), _wide(width_v), _wide(keys)
     one = f4(1.0)
     for part in prange(parts):
@@ -215,14 +258,11 @@ def _backward(operands, pairs, sizes, scale, causal, lse, parts):
                     delta = f4(0.0)
                     for c in range(width_v):
                         delta += dout_row[c] * out_row[c]
-                    row_gradients(
-                        scores.ctypes.data + r * scores.strides[0],
-                        dscores.ctypes.data + r * dscores.strides[0],
-                        seen,
-                        padded,
-                        lse[pair, start + r],
-                        delta,
-                    )
+                    row, shift = scores.ctypes.data + r * scores.strides[0], lse[pair, start + r]
+                    if mask:
+                        _hide(mask, _row(operands, 8, batch, head, start + r), mask_step, row, seen)
+                        shift = f4(0.0) if shift == _NOTHING else shift  # a blind row: exp(-inf) is 0
+                    row_gradients(row, dscores.ctypes.data + r * dscores.strides[0], seen, padded, shift, delta)
                 matmul(
                     rows,
                     dq_rows.shape[1],
@@ -267,6 +307,42 @@ def _backward(operands, pairs, sizes, scale, causal, lse, parts):
             _write_rows(dv_rows, keys, width_v, one, _head(operands, 7, batch, head), operands[7, 3])
 
 
+@threaded
+def _forward_few(operands, pairs, sizes, scale, causal, lse, parts):
+    """As _forward for a few queries, as when a text is written token by token: keys and values are read where they lie,
+    once, as copying them would take as long as all the rest."""
+    heads, queries, keys, width_k, width_v, mask, mask_step = sizes
+    wide_s = _wide(keys)
+    for part in prange(parts):
+        scores, q_row = np.zeros(wide_s + LANES, np.float32), np.zeros(width_k, np.float32)
+        row, output = scores.ctypes.data, np.zeros(width_v, np.float32)
+        for pair in range(*share(pairs, part, parts)):
+            batch, head = pair // heads, pair % heads
+            k, v = _head(operands, 1, batch, head), _head(operands, 2, batch, head)
+            for t in range(queries):
+                seen = min(keys, t + 1) if causal else keys
+                padded = (seen + LANES - 1) // LANES * LANES
+                q = floats_at(_row(operands, 0, batch, head, t))
+                for c in range(width_k):
+                    q_row[c] = q[c] * scale
+                for s in range(seen):
+                    key, total = floats_at(k + s * operands[1, 3]), f4(0.0)
+                    for c in range(width_k):
+                        total += key[c] * q_row[c]
+                    scores[s] = total
+                if mask:
+                    _hide(mask, _row(operands, 4, batch, head, t), mask_step, row, seen)
+                lse[pair, t], total = _softmax(mask, row, seen, padded)
+                output[:] = f4(0.0)
+                for s in range(seen):
+                    value, weight = floats_at(v + s * operands[2, 3]), scores[s]
+                    for c in range(width_v):
+                        output[c] += weight * value[c]
+                out = floats_at(_row(operands, 3, batch, head, t))
+                for c in range(width_v):
+                    out[c] = output[c] / total
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # From arrays to addresses
 # --------------------------------------------------------------------------------------------------------------------
@@ -285,13 +361,27 @@ def _operands(*arrays: np.ndarray) -> np.ndarray:
     return np.array([(x.ctypes.data, *x.strides[:3]) for x in arrays], np.int64)
 
 
+def _as_operand(mask: np.ndarray | None, shape: tuple[int, ...]) -> tuple[list[np.ndarray], tuple[int, int]]:
+    """([the mask as (B, H, T, S), broadcast without a copy], (its kind, bytes from key to key)); [] for None."""
+    if mask is None:
+        return [], (0, 0)
+    if mask.dtype != np.float32:
+        mask = mask.view(np.uint8)
+    spread = np.broadcast_to(mask, shape)
+    if spread.ndim == 3:
+        spread = spread[:, None]
+    elif spread.ndim != 4:
+        spread = spread.reshape(-1, 1, *shape[-2:])
+    return [spread], (ADDED if mask.dtype == np.float32 else SHOWN, spread.strides[3])
+
+
 def _parts(pairs: int, sizes: tuple[int, ...]) -> int:
-    _, queries, keys, width_k, width_v = sizes
+    _, queries, keys, width_k, width_v, _, _ = sizes
     return max(1, min(pairs, threads.parts(pairs * queries * keys * (width_k + width_v), SMALLEST_PART)))
 
 
 def attention_fwd(
-    q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float, causal: bool
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray | None, scale: float, causal: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """(out, lse); with no keys at all out is 0, as an empty sum, and lse -inf."""
     q4, k4, v4 = _four_axes(q), _four_axes(k), _four_axes(v)
@@ -301,8 +391,10 @@ def attention_fwd(
     if s == 0:
         out[...], lse[...] = 0.0, -np.inf
     else:
-        sizes = (h, t, s, width_k, width_v)
-        _forward(_parts(b * h, sizes), _operands(q4, k4, v4, out), b * h, sizes, np.float32(scale), bool(causal), lse)
+        more, kind = _as_operand(mask, (*q.shape[:-1], s))
+        sizes, operands = (h, t, s, width_k, width_v, *kind), _operands(q4, k4, v4, out, *more)
+        kernel = _forward_few if t <= FEW_QUERIES else _forward
+        kernel(_parts(b * h, sizes), operands, b * h, sizes, np.float32(scale), bool(causal), lse)
     return out.reshape(*q.shape[:-1], width_v), lse.reshape(q.shape[:-1])
 
 
@@ -313,6 +405,7 @@ def attention_bwd(
     v: np.ndarray,
     out: np.ndarray,
     lse: np.ndarray,
+    mask: np.ndarray | None,
     scale: float,
     causal: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -324,7 +417,8 @@ def attention_bwd(
         dq, dk, dv = (packed[:, :, i].swapaxes(1, 2) for i in range(3))
     else:
         dq, dk, dv = (np.empty(x.shape, np.float32) for x in (q4, k4, v4))
-    sizes = (h, t, s, width_k, width_v)
-    operands, lse = _operands(q4, k4, v4, o4, d4, dq, dk, dv), plain(lse).reshape(b * h, t)
+    more, kind = _as_operand(mask, (*q.shape[:-1], s))
+    sizes = (h, t, s, width_k, width_v, *kind)
+    operands, lse = _operands(q4, k4, v4, o4, d4, dq, dk, dv, *more), plain(lse).reshape(b * h, t)
     _backward(_parts(b * h, sizes), operands, b * h, sizes, np.float32(scale), bool(causal), lse)
     return dq.reshape(q.shape), dk.reshape(k.shape), dv.reshape(v.shape)

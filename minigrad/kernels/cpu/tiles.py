@@ -152,6 +152,16 @@ def floats_at(typing_context, address):
 
 
 @intrinsic
+def bytes_at(typing_context, address):
+    """The uint8 pointer at an integer address."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(types.CPointer(types.uint8)))
+
+    return types.CPointer(types.uint8)(types.int64), generate
+
+
+@intrinsic
 def copy_block_row(typing_context, source, target):
     """Copy ROWS numbers from one address to another."""
 

@@ -27,8 +27,9 @@ def scaled_dot_product_attention(
         key, value = _shared_heads(query, key, "key"), _shared_heads(query, value, "value")
     scale = 1 / math.sqrt(max(query.array.shape[-1], 1)) if scale is None else scale
     same_lead = query.array.shape[:-2] == key.array.shape[:-2] == value.array.shape[:-2]
-    if attn_mask is None and dropout_p == 0 and same_lead:
-        return ops.attention(query, key, value, scale=scale, causal=is_causal)
+    learned = attn_mask is not None and attn_mask.requires_grad  # a bias: plain ops find its gradient
+    if dropout_p == 0 and same_lead and not learned:
+        return ops.attention(query, key, value, attn_mask, scale=scale, causal=is_causal)
     kept = _kept_weights(query, key, dropout_p) if dropout_p else None
     y = ops.masked_attention(query, key, value, attn_mask, kept, scale=scale, causal=is_causal)
     fused = kept is None and query.array.ndim == 4
