@@ -85,7 +85,7 @@ from minigrad.kernels.common_special import (
     right_shift as right_shift,
     signbit as signbit,
 )
-from minigrad.kernels.optim_reference import adam_update as adam_update, scale as scale
+from minigrad.kernels.optim_reference import adam_update as adam_update, scale as scale, sgd_update as sgd_update
 from minigrad.kernels.special import erf as _erf
 
 

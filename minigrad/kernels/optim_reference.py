@@ -76,3 +76,37 @@ def adam_update(
             keep = top >= v
             top[...] = top * keep + v * ~keep
         p[...] = p - m / (top**0.5 / root_correction + eps) * step_size
+
+
+def sgd_update(
+    params: Sequence[Any],
+    grads: Sequence[Any],
+    momentum_buffers: Sequence[Any] | None,
+    *,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+) -> None:
+    """One step of SGD, in place, on lists of arrays; the buffers are None without momentum.
+
+    g = -g if maximize               the direction that lowers the objective is -g
+    g = g + wd p                     the gradient of wd / 2 |p|^2
+    b = g                            `first`: the first gradient is not dampened
+    b = momentum b + (1 - d) g       after it
+    p = p - lr (g + momentum b)      nesterov;   else   p = p - lr b;   without momentum   p = p - lr g
+    """
+    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+        if maximize:
+            g = -g
+        if weight_decay:
+            g = g + p * weight_decay
+        if momentum:
+            assert momentum_buffers is not None, "momentum needs buffers"
+            b = momentum_buffers[i]
+            b[...] = g if first else b * momentum + g * (1 - dampening)
+            g = g + b * momentum if nesterov else b
+        p -= g * lr

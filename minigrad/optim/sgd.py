@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from minigrad.backend import kernels_of
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
     check_at_least_zero,
+    fitting,
     number,
     refuse_differentiable,
     write,
@@ -13,31 +15,10 @@ from minigrad.optim.update import (
 from minigrad.tensor import Tensor
 
 
-def sgd_update(
-    param: Any,
-    grad: Any,
-    momentum_buffer: Any,
-    *,
-    lr: float,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-    maximize: bool,
-    first: bool,
-) -> None:
-    """One step for one parameter; writes into `param` and `momentum_buffer` (None without momentum)."""
-    g = -grad if maximize else grad  # the direction that lowers the objective is -g
-    if weight_decay:
-        g = g + weight_decay * param  # the gradient of weight_decay / 2 * |param|^2
-    if momentum:
-        if first:
-            momentum_buffer[...] = g  # b_1 = g_1: the first gradient is not dampened
-        else:
-            momentum_buffer *= momentum  # b_t = momentum b_{t-1} + (1 - dampening) g_t
-            momentum_buffer += (1 - dampening) * g
-        g = g + momentum * momentum_buffer if nesterov else momentum_buffer
-    param -= lr * g
+def sgd_update(param: Any, grad: Any, momentum_buffer: Any, **options: Any) -> None:
+    """One step for one parameter. The formula is `minigrad.kernels.optim_reference.sgd_update`, which takes lists."""
+    buffers = None if momentum_buffer is None else [momentum_buffer]
+    kernels_of(param).sgd_update([param], [grad], buffers, **options)
 
 
 class SGD(Optimizer):
@@ -86,11 +67,22 @@ class SGD(Optimizer):
         for group in self.param_groups:
             names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
             options = {name: number(group[name]) for name in names}
+            batches: dict[tuple, list] = {}  # by kind of array and by whether it is the first step: nearly always one
             for p, grad in self._gradients(group):
                 buffer, first = None, False
                 if options["momentum"]:
                     state = self.state[p]
                     first = state.get("momentum_buffer") is None  # also where a state dict of PyTorch's says None
                     buffer = state["momentum_buffer"] = zeros_for(p) if first else state["momentum_buffer"]
-                write(sgd_update, p, grad, buffer, first=first, **options)
+                if p.array.dtype.itemsize == 2:
+                    write(sgd_update, p, grad, buffer, first=first, **options)
+                else:
+                    batches.setdefault((type(p.array), first), []).append((p, grad, buffer))
+            for (_, first), batch in batches.items():
+                params, grads, buffers = ([row[i] for row in batch] for i in range(3))
+                arrays = [p.array for p in params]
+                moving = [fitting(b, p) for b, p in zip(buffers, params, strict=True)] if options["momentum"] else None
+                kernels_of(arrays[0]).sgd_update(arrays, grads, moving, first=first, **options)
+                for p in params:
+                    p.bump_version()
         return loss

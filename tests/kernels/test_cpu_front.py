@@ -13,6 +13,10 @@ from kernel_checks import dispatchers, lay_out
 import minigrad
 from minigrad.kernels import common, cpu, optim_reference
 
+SGD = {
+    "lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False,
+    "first": False,
+}  # fmt: skip
 ADAM = {"lr": 3e-3, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
 
 
@@ -47,6 +51,7 @@ def test_each_kernel_is_called_and_compiled_for_one_type_only():
         cpu.add_rows(np.zeros((5, 5), np.float32), target, x)
         cpu.adam_update([np.ones(5, np.float32)], [w], [np.ones(5, np.float32)], [np.ones(5, np.float32)], None, **ADAM,
                         decoupled=True, step=1)  # fmt: skip
+        cpu.sgd_update([np.ones(5, np.float32)], [w], None, **SGD)
         cpu.sum_of_squares([x])
         cpu.scale([np.ones(5, np.float32)], 0.5)
         cpu.relu_backward(x, cpu.relu(x))
@@ -60,7 +65,7 @@ def test_each_kernel_is_called_and_compiled_for_one_type_only():
     }
     counts = {name: len(value.signatures) for name, value in kernels.items()}
     counts.pop("optim._address")  # one a number of axes, also those of other tests
-    assert len(counts) == 19
+    assert len(counts) == 20
     assert set(counts.values()) == {1}, counts
 
 
@@ -80,6 +85,7 @@ def test_names_and_signatures_are_commons():
     for name, module in [(name, common) for name in [*shared, "supports"]] + [
         ("adam_update", optim_reference),
         ("sum_of_squares", optim_reference),
+        ("sgd_update", optim_reference),
     ]:
         mine, theirs = (inspect.signature(getattr(m, name)) for m in (cpu, module))
         assert list(mine.parameters) == list(theirs.parameters), name

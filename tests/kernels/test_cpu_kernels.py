@@ -353,6 +353,24 @@ def test_adam_by_hand():
     assert p[0] == pytest.approx(1.0 * (1 - 0.01) - 0.1 * 0.5 / (0.5 + 1e-8))  # the first step is lr long
 
 
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize("momentum, dampening, nesterov", [(0.0, 0.0, False), (0.9, 0.2, False), (0.9, 0.0, True)])
+def test_sgd_update(momentum, dampening, nesterov, maximize):
+    """Three steps over arrays of many sizes, one of them strided, which the definition takes."""
+    shapes = [(3,), (40, 50), (0,), (7, 1, 2), (70_000,)]
+    p = [normal(i, *shape) for i, shape in enumerate(shapes)]
+    p[1] = np.ascontiguousarray(p[1].T).T
+    b = [np.zeros_like(x) for x in p] if momentum else None
+    p64, b64 = wide(*p), None if b is None else wide(*b)
+    options = {"lr": 0.1, "momentum": momentum, "dampening": dampening, "weight_decay": 0.3, "nesterov": nesterov}
+    for step in range(3):
+        g = [normal(10 * step + i, *shape) for i, shape in enumerate(shapes)]
+        cpu.sgd_update(p, g, b, maximize=maximize, first=step == 0, **options)
+        common.sgd_update(p64, wide(*g), b64, maximize=maximize, first=step == 0, **options)
+    for got, want in zip([*p, *(b or [])], [*p64, *(b64 or [])], strict=True):
+        close(got, want)
+
+
 def test_adam_update_writes_through_strided_parameters():
     base = normal(0, 4, 6)
     p, want = base[:, ::2], base[:, ::2].astype(np.float64)

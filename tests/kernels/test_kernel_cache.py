@@ -41,6 +41,9 @@ def results():
     scalars = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1, "decoupled": True, "step": 3}
     for amsgrad in (False, True):
         cpu.adam_update([state[0]], [bias], [state[1]], [state[2]], [state[3]], amsgrad=amsgrad, **scalars)
+    moved = [normal(77), normal(77)]
+    options = {"lr": 0.1, "momentum": 0.9, "dampening": 0.1, "weight_decay": 0.1, "nesterov": True, "maximize": False}
+    cpu.sgd_update([moved[0]], [bias], [moved[1]], first=False, **options)
     q, k, v, dout = (normal(2, 3, 45, 21) for _ in range(4))
     out, out_lse = cpu.attention_fwd(q, k, v, None, 0.3, True)
     h, c, gates, weight_hh, sizes = normal(5, 45), normal(5, 45), normal(11, 180), normal(180, 45), (5, 3, 3)
@@ -77,6 +80,7 @@ def results():
         "relu": (cpu.relu(x), cpu.relu_backward(dy, cpu.relu(x)), cpu.sum(x, (0,), False)),
         "add_rows": (table,),
         "adam_update": tuple(state),
+        "sgd_update": tuple(moved),
         "sum_of_squares": (np.array(cpu.sum_of_squares([x, y])), scaled),
         "lstm": (*lstm, *cpu.lstm_bwd(normal(21, 45), weight_hh, *lstm[1:], sizes, True)),
         "gru": (*gru[:4], *cpu.gru_bwd(normal(16, 45), weight_hh[:135], *gru[1:], sizes, False)[:3]),
@@ -123,7 +127,7 @@ def in_a_new_process(cache_folder):
 def test_the_same_bits_freshly_compiled_and_loaded(tmp_path):
     compiled, loaded = in_a_new_process(tmp_path), in_a_new_process(tmp_path)
     types = {"optim._address": 2}  # of arguments that a kernel is compiled for: one, but for arrays of one and two axes
-    assert len(compiled["stats"]) == 76
+    assert len(compiled["stats"]) == 78
     for name, stats in compiled["stats"].items():  # the threaded form comes from disk even then: see compiler.py
         assert tuple(stats) == ((1, 0) if name.endswith("threaded") else (0, types.get(name, 1))), name
     for name, stats in loaded["stats"].items():

@@ -336,6 +336,27 @@ def adam_update(
     )  # fmt: skip
 
 
+def sgd_update(
+    params: Sequence[Any],
+    grads: Sequence[Any],
+    momentum_buffers: Sequence[Any] | None,
+    *,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+) -> None:
+    """One step of SGD in place, all parameters in one call; the formula is optim_reference.sgd_update's."""
+    update = compiled().optim.sgd_update if compiled() is not None else optim_reference.sgd_update
+    update(
+        params, grads, momentum_buffers, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
+        nesterov=nesterov, maximize=maximize, first=first,
+    )  # fmt: skip
+
+
 # ---------------------------------------------------------------- fused kernels, called where supports() said yes
 
 

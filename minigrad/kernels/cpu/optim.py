@@ -125,6 +125,57 @@ def adam_update(
         _adam(parts, table, tuple(f4(s) for s in scalars), bool(amsgrad))
 
 
+@threaded
+def _sgd(table, scalars, first_step, nesterov, parts):
+    """Rows of the table: addresses of p, g and b (that of p without momentum), and the array's begin and end."""
+    lr, momentum, keep, weight_decay, sign = scalars
+    for part in prange(parts):
+        first, last = share(table[-1, 4], part, parts)
+        for row in table:
+            low, high = max(first, row[3]) - row[3], min(last, row[4]) - row[3]
+            if low < high:
+                p, g, b = _piece(row[0], low, high), _piece(row[1], low, high), _piece(row[2], low, high)
+                if momentum == f4(0.0):
+                    for i in range(p.size):
+                        p[i] -= lr * (g[i] * sign + p[i] * weight_decay)
+                else:
+                    for i in range(p.size):
+                        gradient = g[i] * sign + p[i] * weight_decay
+                        moving = gradient if first_step else b[i] * momentum + gradient * keep
+                        b[i] = moving
+                        p[i] -= lr * (gradient + moving * momentum if nesterov else moving)
+
+
+def sgd_update(
+    params: Sequence[np.ndarray],
+    grads: Sequence[np.ndarray],
+    momentum_buffers: Sequence[np.ndarray] | None,
+    *,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+) -> None:
+    """optim_reference.sgd_update; an array that is not contiguous float32 is left to that."""
+    buffers = params if momentum_buffers is None else momentum_buffers
+    rows = []
+    for p, g, b in zip(params, grads, buffers, strict=True):
+        if not (_fits(p) and _fits(b)) or g.dtype != np.float32:
+            reference.sgd_update(
+                [p], [g], None if momentum_buffers is None else [b], lr=lr, momentum=momentum, dampening=dampening,
+                weight_decay=weight_decay, nesterov=nesterov, maximize=maximize, first=first,
+            )  # fmt: skip
+        elif p.size:
+            rows.append((p, plain(g), b))
+    if rows:
+        table, sign = _table(rows), -1.0 if maximize else 1.0
+        scalars = (f4(lr), f4(momentum), f4(1 - dampening), f4(weight_decay), f4(sign))
+        _sgd(threads.parts(int(table[-1, -1]), SMALLEST_PART), table, scalars, bool(first), bool(nesterov))
+
+
 def _table(rows: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
     """For each row of arrays of one size: their addresses, and the first and last place in the sequence of all."""
     table, end = [], 0
