@@ -9,6 +9,7 @@ from case import Case, Maker
 from makers import apart, booleans, integers, values, with_zeros
 
 import minigrad as mg
+from minigrad import ops
 
 INF, NAN = math.inf, math.nan
 
@@ -274,6 +275,8 @@ ORDERS = [
         for name, oracle in (("sort", in_order_with_values), ("argsort", in_order))
         for down in (False, True)
     ),
+    Case("top_places", ops.top_places, (apart((2, 6, 3)),), {"dim": 1, "k": 2, "largest": True}, gradient=False,
+         oracle=lambda x, dim, k, largest: np.argsort(-x, axis=dim, kind="stable")[:, :k]),
     Case("sort", mg.sort, (values([2.0, NAN, 1.0]),), oracle=in_order_with_values, gradient=False, note="nan"),
     Case("sort", mg.sort, (booleans((6,)),), oracle=in_order_with_values, gradient=False, note="bools"),
     *(

@@ -361,6 +361,12 @@ def argsort(x, axis, descending):
     return x.shape[axis] - 1 - xp.flip(order, axis)
 
 
+def top_places(x, axis, k, largest):
+    """Where the k largest (or smallest) entries along an axis are, in order; ties and nan as for argsort."""
+    order = argsort(x, axis, largest)
+    return order[(slice(None),) * (axis % x.ndim) + (slice(k),)]
+
+
 def unique(x, dim):
     """(sorted distinct values, inverse index, counts); with `dim`, of the slices along it."""
     xp = array_module(x)

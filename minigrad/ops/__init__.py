@@ -294,6 +294,7 @@ from minigrad.ops.reduce import (
     sort as sort,
     std as std,
     sum as sum,
+    top_places as top_places,
     topk as topk,
     two_norm as two_norm,
     unique as unique,

@@ -288,6 +288,12 @@ def argsort(x, *, dim, descending):
     return kernels_of(x).argsort(x, dim, descending) if x.ndim else kernels_of(x).zeros((), "int64", x)
 
 
+@op
+def top_places(x, *, dim, k, largest):
+    """Where the k largest (or smallest) entries along a dim are, in order; ties and nan as argsort has them."""
+    return kernels_of(x).top_places(x, dim, k, largest)
+
+
 def sort(x: Tensor, dim: int, descending: bool) -> Any:
     """(values, indices), stable; nan counts as the largest."""
     order = argsort(x.detach(), dim=dim, descending=descending)
@@ -301,8 +307,10 @@ def topk(x: Tensor, k: int, dim: int, largest: bool) -> Any:
     size = x.array.shape[dim] if x.array.ndim else 1
     if not 0 <= k <= size:
         raise RuntimeError(f"selected index k out of range: k is {k}, dimension {dim} has {size} entries")
-    order = argsort(x.detach(), dim=dim, descending=largest)
-    order = order.narrow(dim, 0, k) if x.array.ndim else order
+    if x.array.ndim:
+        order = top_places(x.detach(), dim=dim, k=k, largest=largest)
+    else:
+        order = argsort(x.detach(), dim=dim, descending=largest)
     return RETURN_TYPES["topk"](_gathered("TopkBackward0", x, order, dim), order.contiguous())
 
 

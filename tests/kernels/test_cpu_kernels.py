@@ -168,6 +168,7 @@ def test_gelu_and_silu(lead, n, seed, layout, scale):
     close(cpu.gelu_backward(g, x), g64 * (cdf64(x64) + x64 * pdf64(x64)))
     gate = 1 / (1 + np.exp(-x64))
     close(cpu.silu(x), x64 * gate)
+    close(cpu.sigmoid(x), gate)
     close(cpu.silu_backward(g, x), g64 * gate * (1 + x64 * (1 - gate)))
 
 

@@ -85,6 +85,7 @@ def results():
         "lstm": (*lstm, *cpu.lstm_bwd(normal(21, 45), weight_hh, *lstm[1:], sizes, True)),
         "gru": (*gru[:4], *cpu.gru_bwd(normal(16, 45), weight_hh[:135], *gru[1:], sizes, False)[:3]),
         "attention": (out, out_lse, *cpu.attention_bwd(dout, q, k, v, out, out_lse, None, 0.3, True)),
+        "reductions": (cpu.compiled().reductions.sum_of_last(x, 1), cpu.compiled().reductions.top_places(x, 5, True)),
         "few queries": cpu.attention_fwd(q[:, :, :2], k, v, None, 0.3, False),
     }
 
@@ -127,7 +128,7 @@ def in_a_new_process(cache_folder):
 def test_the_same_bits_freshly_compiled_and_loaded(tmp_path):
     compiled, loaded = in_a_new_process(tmp_path), in_a_new_process(tmp_path)
     types = {"optim._address": 2}  # of arguments that a kernel is compiled for: one, but for arrays of one and two axes
-    assert len(compiled["stats"]) == 78
+    assert len(compiled["stats"]) == 82
     for name, stats in compiled["stats"].items():  # the threaded form comes from disk even then: see compiler.py
         assert tuple(stats) == ((1, 0) if name.endswith("threaded") else (0, types.get(name, 1))), name
     for name, stats in loaded["stats"].items():

@@ -31,7 +31,7 @@ RULES: dict[str, Callable] = {
     **{name: rules.reduction(name) for name in ("sum", "prod", "amax", "amin", "all", "any")},
     **{name: position(name) for name in ("argmax", "argmin")},
     **{name: along(name) for name in ("cumsum", "cumprod", "argsort", "softmax", "log_softmax")},
-    **{name: along(name) for name in ("running_places",)},
+    **{name: along(name) for name in ("running_places", "top_places")},
     **{name: along(name, arrays=2) for name in ("softmax_backward", "log_softmax_backward")},
     **{name: leading(name) for name in ("diagonal", "tril", "triu", "one_hot", "view_as_real", "frexp")},
     **{name: leading(name) for name in _OF_MATRICES.split()},

@@ -82,6 +82,7 @@ def compiled() -> Any:
             pool,
             quantized,
             recurrent,
+            reductions,
             rows,
             scatter,
             threads,
@@ -109,6 +110,7 @@ def compiled() -> Any:
         pool=pool,
         quantized=quantized,
         recurrent=recurrent,
+        reductions=reductions,
         rows=rows,
         scatter=scatter,
         threads=threads,
@@ -193,6 +195,10 @@ def gelu_backward(gradient: Any, x: Any) -> Any:
     return _back("gelu_backward", gradient, x)
 
 
+def sigmoid(x: Any) -> Any:
+    return compiled().activations.sigmoid(x) if _takes(x) else _common().sigmoid(x)
+
+
 def silu(x: Any) -> Any:
     return compiled().activations.silu(x) if _takes(x) else _common().silu(x)
 
@@ -243,7 +249,33 @@ def sum(x: Any, axis: Any, keepdims: bool) -> Any:
         return _common().sum(x, axis, keepdims)
     if axis == (0,) and x.ndim == 2 and x.size >= SMALLEST_SUM and compiled() is not None:
         return compiled().rows.sum_of_rows(x, keepdims)
+    if x.size >= SMALLEST_SUM and x.flags.c_contiguous and compiled() is not None:
+        return _sum_over_last(x, axis, keepdims)
     return _add_up(x, axis, None, None, keepdims)  # what x.sum() comes to, three calls later
+
+
+def _sum_over_last(x: Any, axis: Any, keepdims: bool) -> Any:
+    """As many of the last axes as are asked for go through our kernel, what is left through NumPy."""
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    wanted = {a % x.ndim for a in axes}
+    last = 0
+    while last < x.ndim and x.ndim - 1 - last in wanted:
+        last += 1
+    if not last:
+        return _add_up(x, axis, None, None, keepdims)
+    y = compiled().reductions.sum_of_last(x, last)
+    if rest := tuple(a for a in wanted if a < x.ndim - last):
+        y = _add_up(y, rest)
+    return np.reshape(y, [1 if i in wanted else n for i, n in enumerate(x.shape)]) if keepdims else y
+
+
+def top_places(x: Any, axis: int, k: int, largest: bool) -> Any:
+    last = axis in (-1, x.ndim - 1)
+    if last and 0 < k <= x.shape[-1] // 4 and x.dtype == _FLOAT32 and x.size and compiled() is not None:
+        few = k <= compiled().reductions.MOST_PLACES
+        if few and not np.isnan(x.max()):
+            return compiled().reductions.top_places(x, k, largest)
+    return _common().top_places(x, axis, k, largest)
 
 
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:

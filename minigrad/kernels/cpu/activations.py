@@ -1,4 +1,4 @@
-"""Activations and their gradients: ReLU, the exact GELU, SiLU; and the error function."""
+"""Activations and their gradients: ReLU, the exact GELU, SiLU; the sigmoid and the error function."""
 
 import numpy as np
 from numba import prange
@@ -8,7 +8,7 @@ from minigrad.kernels.cpu.intrinsics import exp, f4, inline, plain
 from minigrad.kernels.cpu.threads import share, threaded
 from minigrad.kernels.cpu.tiles import floats_at
 
-RELU, GELU, SILU = 1, 2, 3
+RELU, GELU, SILU, SIGMOID = 1, 2, 3, 4
 KINDS = {"relu": RELU, "gelu": GELU, "silu": SILU}
 SMALLEST_PART = 1 << 14  # numbers that repay another thread
 BLOCK = 64  # rows that are added up by themselves, so that long sums lose fewer digits
@@ -48,9 +48,12 @@ def activate(kind, count, x, y):
         for i in range(count):
             cdf, _ = _normal(x[i])
             y[i] = x[i] * cdf
-    else:
+    elif kind == SILU:
         for i in range(count):
             y[i] = x[i] / (f4(1.0) + exp(-x[i]))
+    else:
+        for i in range(count):
+            y[i] = f4(1.0) / (f4(1.0) + exp(-x[i]))
 
 
 @inline
@@ -146,6 +149,11 @@ def gelu_backward(gradient: np.ndarray, x: np.ndarray) -> np.ndarray:
 def silu(x: np.ndarray) -> np.ndarray:
     """x / (1 + exp(-x))."""
     return _applied(SILU, x)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x))."""
+    return _applied(SIGMOID, x)
 
 
 def silu_backward(gradient: np.ndarray, x: np.ndarray) -> np.ndarray:
