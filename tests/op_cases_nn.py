@@ -221,6 +221,13 @@ LAYERS = [
          note="6"),
     Case("nn.functional.dropout", ops.dropout, ((3, 4),), {"mask": MASK}, oracle=lambda x, mask: x * mask),
     *(
+        Case("add_layer_norm", lambda x, r, w, b: F.add_layer_norm(x, r, x.shape[-1:], w, b), inputs, note=note,
+             oracle=lambda x, r, w, b: layer_norm(x + r, w, b, normalized_shape=(4,)))
+        for note, inputs in (("rows", ((5, 4), (5, 4), (4,), (4,))), ("broadcast", ((2, 5, 4), (5, 4), (4,), (4,))))
+    ),
+    Case("add_rms_norm", lambda x, r, w: F.add_rms_norm(x, r, (4,), w, 1e-5), ((5, 4), (5, 4), (4,)),
+         oracle=lambda x, r, w: (x + r) / np.sqrt(((x + r) ** 2).mean(-1, keepdims=True) + 1e-5) * w),
+    *(
         Case("nn.functional.layer_norm", norm_of(F.layer_norm), inputs, {"normalized_shape": shape, **more},
              oracle=layer_norm, note=note)
         for note, inputs, shape, more in (

@@ -301,6 +301,7 @@ from minigrad.ops.reduce import (
     var as var,
     vector_norm as vector_norm,
 )
+from minigrad.ops.residual import add_layer_norm as add_layer_norm, add_rms_norm as add_rms_norm
 from minigrad.ops.scatter import (
     add_along as add_along,
     along_axis as along_axis,

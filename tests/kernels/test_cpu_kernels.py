@@ -185,6 +185,22 @@ def test_gelu_keeps_digits_in_the_tail_and_nan():
 # ---------------------------------------------------------------- normalisation
 
 
+@few
+@given(leading, widths, seeds, layouts)
+def test_a_residual_and_its_norm(lead, n, seed, layout):
+    """The sum, bit for bit, and what the norm's own kernel makes of it."""
+    x, r = lay_out(spread(seed, *lead, n + 1), layout), lay_out(normal(seed + 1, *lead, n + 1), layout)
+    weight, bias = lay_out(normal(seed + 2, n + 1), layout), lay_out(normal(seed + 3, n + 1), layout)
+    y, s, mean, rstd = cpu.add_layer_norm_fwd(x, r, weight, bias, 0.1)
+    np.testing.assert_array_equal(s, x + r)
+    for got, want in zip((y, mean, rstd), cpu.layer_norm_fwd(x + r, weight, bias, 0.1), strict=True):
+        close(got, want.astype(np.float64), 1.0)
+    y, s, rstd = cpu.add_rms_norm_fwd(x, r, None, 0.1)
+    np.testing.assert_array_equal(s, x + r)
+    for got, want in zip((y, rstd), cpu.rms_norm_fwd(x + r, None, 0.1), strict=True):
+        close(got, want.astype(np.float64), 1.0)
+
+
 def layer_norm64(x, eps):
     mean = x.mean(-1, keepdims=True)
     rstd = 1 / np.sqrt(((x - mean) ** 2).mean(-1, keepdims=True) + eps)

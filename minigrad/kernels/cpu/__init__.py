@@ -2,27 +2,49 @@
 
 This file is the front: it decides, call by call, whether a compiled kernel takes the arrays at hand. The kernels take
 float32; every other dtype, and everything where Numba is missing or MINIGRAD_NUMBA=0, goes to `common` (primitives) or
-is declined by `supports` (fused kernels). Numba is imported at the first call that wants it, as that takes longer than
-all of minigrad.
+is declined by `supports` (fused kernels, fused.py). Numba is imported at the first call that wants it: loading.py.
 
 Reading order: rows.py (the simplest kernels), activations.py, scatter.py, optim.py, then intrinsics.py and tiles.py
 (how loops become vector code) and attention.py, which uses them all. threads.py says who shares a kernel's work:
 one team of threads, beside which NumPy's BLAS is set to one thread.
 """
 
-import functools
-import os
-import warnings
 from collections.abc import Iterable, Sequence
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from minigrad.kernels import optim_reference
+from minigrad.kernels.cpu.fused import (
+    add_layer_norm_fwd as add_layer_norm_fwd,
+    add_rms_norm_fwd as add_rms_norm_fwd,
+    attention_bwd as attention_bwd,
+    attention_fwd as attention_fwd,
+    batch_norm_bwd as batch_norm_bwd,
+    batch_norm_fwd as batch_norm_fwd,
+    cross_entropy_bwd as cross_entropy_bwd,
+    cross_entropy_fwd as cross_entropy_fwd,
+    gru_bwd as gru_bwd,
+    gru_fwd as gru_fwd,
+    layer_norm_bwd as layer_norm_bwd,
+    layer_norm_fwd as layer_norm_fwd,
+    linear_activation_bwd as linear_activation_bwd,
+    linear_activation_fwd as linear_activation_fwd,
+    lstm_bwd as lstm_bwd,
+    lstm_fwd as lstm_fwd,
+    max_pool2d_bwd as max_pool2d_bwd,
+    max_pool2d_fwd as max_pool2d_fwd,
+    rms_norm_bwd as rms_norm_bwd,
+    rms_norm_fwd as rms_norm_fwd,
+    rnn_bwd as rnn_bwd,
+    rnn_fwd as rnn_fwd,
+)
+from minigrad.kernels.cpu.loading import common as _common, compiled as compiled
 
 FUSED_OPS = frozenset(
     {
+        "add_layer_norm",
+        "add_rms_norm",
         "attention",
         "batch_norm",
         "cross_entropy",
@@ -56,65 +78,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *vars(_common())})
-
-
-@functools.cache
-def _common() -> ModuleType:
-    from minigrad.kernels import common  # not above: common asks backend.py, which lists this package
-
-    return common
-
-
-@functools.cache
-def compiled() -> Any:
-    """The modules of compiled kernels, or None where Numba is missing, broken or switched off (MINIGRAD_NUMBA=0)."""
-    if os.environ.get("MINIGRAD_NUMBA", "1").lower() in ("0", "false", "no", "off"):
-        return None
-    try:
-        from minigrad.kernels.cpu import (
-            activations,
-            attention,
-            channels,
-            conv,
-            gemm,
-            gemv,
-            optim,
-            pool,
-            quantized,
-            recurrent,
-            reductions,
-            rows,
-            scatter,
-            threads,
-        )
-    except ModuleNotFoundError as error:
-        if error.name != "numba":
-            raise
-        return None
-    except ImportError as error:  # installed, but it does not fit this Python or NumPy
-        warnings.warn(
-            f"Numba is installed but cannot be imported ({error}): minigrad runs its slower NumPy definitions. "
-            "Set MINIGRAD_NUMBA=0 to say that this is intended.",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-        return None
-    return SimpleNamespace(
-        activations=activations,
-        attention=attention,
-        channels=channels,
-        conv=conv,
-        gemm=gemm,
-        gemv=gemv,
-        optim=optim,
-        pool=pool,
-        quantized=quantized,
-        recurrent=recurrent,
-        reductions=reductions,
-        rows=rows,
-        scatter=scatter,
-        threads=threads,
-    )
 
 
 def describe() -> str:
@@ -387,136 +350,3 @@ def sgd_update(
         params, grads, momentum_buffers, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
         nesterov=nesterov, maximize=maximize, first=first,
     )  # fmt: skip
-
-
-# ---------------------------------------------------------------- fused kernels, called where supports() said yes
-
-
-def linear_activation_fwd(x: Any, weight: Any, bias: Any, activation: str) -> tuple[Any, Any]:
-    """(y, z): z = x W^T + b for a matrix x, y its relu, gelu or silu, applied while z is in the cache; no z for relu.
-
-    A small product goes to NumPy's BLAS, and the activation through its own kernel.
-    """
-    if x.size * weight.shape[0] >= SMALLEST_PRODUCT and (bias is None or bias.shape == weight.shape[:1]):
-        return compiled().gemm.gemm_activated(x, weight.T, bias, compiled().activations.KINDS[activation])
-    z = matmul(x, weight.T, bias)
-    return getattr(compiled().activations, activation)(z), None if activation == "relu" else z
-
-
-def linear_activation_bwd(dy: Any, saved: Any, activation: str) -> tuple[Any, Any]:
-    """(dz, its sum over the rows), from y for relu, from z for gelu and silu."""
-    return compiled().activations.backward_and_sum(compiled().activations.KINDS[activation], dy, saved)
-
-
-def layer_norm_fwd(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
-    """(y, mean, rstd): y = (x - mean) rstd weight + bias over the last axis; mean and rstd have shape x.shape[:-1].
-
-    rstd = 1 / sqrt(mean (x - mean)^2 + eps); weight and bias of shape (C,) or None. Ba, Kiros & Hinton 2016.
-    """
-    return compiled().rows.layer_norm_fwd(x, weight, bias, eps)
-
-
-def layer_norm_bwd(dy: Any, x: Any, weight: Any, mean: Any, rstd: Any, needs: Sequence[bool]) -> tuple[Any, Any, Any]:
-    """(dx, dweight, dbias), with xhat = (x - mean) rstd and g = dy weight.
-
-    dx = rstd (g - mean g - xhat mean(g xhat)), dweight = sum over rows of dy xhat, dbias = sum over rows of dy.
-    """
-    return compiled().rows.layer_norm_bwd(dy, x, weight, mean, rstd, needs)
-
-
-def rms_norm_fwd(x: Any, weight: Any, eps: float) -> tuple[Any, Any]:
-    """(y, rstd): y = x rstd weight, rstd = 1 / sqrt(mean x^2 + eps) over the last axis. Zhang & Sennrich 2019."""
-    return compiled().rows.rms_norm_fwd(x, weight, eps)
-
-
-def rms_norm_bwd(dy: Any, x: Any, weight: Any, rstd: Any, needs: Sequence[bool]) -> tuple[Any, Any]:
-    """(dx, dweight): dx = rstd (g - xhat mean(g xhat)) with g = dy weight, xhat = x rstd; dweight = sum of dy xhat."""
-    return compiled().rows.rms_norm_bwd(dy, x, weight, rstd, needs)
-
-
-def cross_entropy_fwd(logits: Any, target: Any, ignore_index: int, label_smoothing: float) -> tuple[Any, Any]:
-    """(loss, lse), a number each for a row of logits (N, C) with its label in target (N,).
-
-    lse = log sum exp(x); loss = (1 - e) (lse - x[target]) + e (lse - mean x), e the label smoothing (Szegedy et al.
-    2016); 0 in rows whose label is ignore_index. The other labels must be in [0, C): the caller has checked.
-    """
-    return compiled().rows.cross_entropy_fwd(logits, target, ignore_index, label_smoothing)
-
-
-def cross_entropy_bwd(dloss: Any, logits: Any, target: Any, lse: Any, ignore_index: int, label_smoothing: float) -> Any:
-    """dlogits = dloss (exp(x - lse) - e / C - (1 - e) [column = target]), 0 in ignored rows."""
-    return compiled().rows.cross_entropy_bwd(dloss, logits, target, lse, ignore_index, label_smoothing)
-
-
-def attention_fwd(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> tuple[Any, Any]:
-    """(out, lse): out = softmax(scale q k^T) v for q (..., T, K), k (..., S, K), v (..., S, V); lse of shape (..., T).
-
-    Causal: query i sees keys 0 .. i. `mask` broadcasts to (..., T, S): boolean, True where the query may see the key,
-    or float32, added to the scores, or None; a query that sees no key gets zeros. For four axes out.swapaxes(1, 2) is
-    contiguous. Rows of q, k, v and the mask are read in place.
-    """
-    return compiled().attention.attention_fwd(q, k, v, mask, scale, causal)
-
-
-def attention_bwd(
-    dout: Any, q: Any, k: Any, v: Any, out: Any, lse: Any, mask: Any, scale: float, causal: bool
-) -> tuple[Any, Any, Any]:
-    """(dq, dk, dv), from probabilities recomputed with lse. Where q, k and v have one shape (B, H, T, K), the three are
-    views of one array (B, T, 3, H, K)."""
-    return compiled().attention.attention_bwd(dout, q, k, v, out, lse, mask, scale, causal)
-
-
-def rnn_fwd(gates: Any, h0: Any, weight: Any, sizes: tuple[int, ...], reverse: bool, nonlinearity: str) -> Any:
-    """(y, residuals ...): a sequence through h' = tanh(x + h W^T) or relu of it; see ops/recurrent.py for the rows."""
-    return compiled().recurrent.rnn_fwd(gates, h0, weight, sizes, reverse, nonlinearity)
-
-
-def rnn_bwd(
-    dy: Any, y: Any, weight: Any, before: Any, sizes: tuple[int, ...], reverse: bool, nonlinearity: str
-) -> tuple[Any, Any, Any]:
-    """(dgates, dh0, dweight)."""
-    return compiled().recurrent.rnn_bwd(dy, y, weight, before, sizes, reverse, nonlinearity)
-
-
-def lstm_fwd(gates: Any, h0: Any, c0: Any, weight: Any, sizes: tuple[int, ...], reverse: bool) -> Any:
-    """(y, residuals ...): a sequence through LSTM cells."""
-    return compiled().recurrent.lstm_fwd(gates, h0, c0, weight, sizes, reverse)
-
-
-def lstm_bwd(
-    dy: Any, weight: Any, act: Any, h_before: Any, c_before: Any, tanh_c: Any, sizes: tuple[int, ...], reverse: bool
-) -> tuple[Any, Any, Any, Any]:
-    """(dgates, dh0, dc0, dweight)."""
-    return compiled().recurrent.lstm_bwd(dy, weight, act, h_before, c_before, tanh_c, sizes, reverse)
-
-
-def gru_fwd(gates: Any, h0: Any, weight: Any, bias: Any, sizes: tuple[int, ...], reverse: bool) -> Any:
-    """(y, residuals ...): a sequence through GRU cells."""
-    return compiled().recurrent.gru_fwd(gates, h0, weight, bias, sizes, reverse)
-
-
-def gru_bwd(
-    dy: Any, weight: Any, act: Any, own_n: Any, before: Any, biased: bool, sizes: tuple[int, ...], reverse: bool
-) -> tuple[Any, Any, Any, Any]:
-    """(dgates, dh0, dweight, dbias)."""
-    return compiled().recurrent.gru_bwd(dy, weight, act, own_n, before, biased, sizes, reverse)
-
-
-def max_pool2d_fwd(x: Any, grid: Any) -> tuple[Any, Any]:
-    """(y, taps): the largest entry of each window of x (..., H, W), and its place in the window, i kw + j."""
-    return compiled().pool.max_pool2d_fwd(x, grid)
-
-
-def max_pool2d_bwd(dy: Any, taps: Any, grid: Any) -> Any:
-    """dx (..., H, W): each gradient at the entry that was chosen, what meets added up."""
-    return compiled().pool.max_pool2d_bwd(dy, taps, grid)
-
-
-def batch_norm_fwd(x: Any, weight: Any, bias: Any, mean: Any, variance: Any, eps: float) -> tuple[Any, Any]:
-    """(y, rstd) for x (N, C, L): y = (x - mean) rstd weight + bias with rstd = 1 / sqrt(variance + eps), by channel."""
-    return compiled().channels.batch_norm_fwd(x, weight, bias, mean, variance, eps)
-
-
-def batch_norm_bwd(dy: Any, x: Any, weight: Any, mean: Any, rstd: Any, needs: Sequence[bool]) -> tuple[Any, Any, Any]:
-    """(dx, dweight, dbias): layer norm's formulas, with the means over N and L in place of the last axis."""
-    return compiled().channels.batch_norm_bwd(dy, x, weight, mean, rstd, needs)

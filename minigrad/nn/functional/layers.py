@@ -204,6 +204,31 @@ def rms_norm(
     return _restored(ops.rms_norm(x, weight, eps=finfo(input.dtype).eps if eps is None else eps), input)
 
 
+def add_layer_norm(
+    input: Tensor, residual: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None,
+    bias: Tensor | None = None, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """layer_norm(input + residual) in one pass over memory, as post-norm Transformers have it; minigrad's own name.
+
+    Of more than one normalized dim, or of tensors that have to broadcast, it is the two ops one after the other.
+    """
+    if len(tuple(normalized_shape)) != 1 or input.array.shape != residual.array.shape or input.dtype != residual.dtype:
+        return layer_norm(input + residual, normalized_shape, weight, bias, eps)
+    _normalized("add_layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    return ops.add_layer_norm(input, residual, weight, bias, eps=eps)
+
+
+def add_rms_norm(
+    input: Tensor, residual: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:  # fmt: skip
+    """rms_norm(input + residual) in one pass over memory; minigrad's own name. Otherwise as add_layer_norm."""
+    if len(tuple(normalized_shape)) != 1 or input.array.shape != residual.array.shape or input.dtype != residual.dtype:
+        return rms_norm(input + residual, normalized_shape, weight, eps)
+    _normalized("add_rms_norm", input, normalized_shape, weight=weight)
+    return ops.add_rms_norm(input, residual, weight, eps=finfo(input.dtype).eps if eps is None else eps)
+
+
 def _normalized(
     name: str, input: Tensor, normalized_shape: Sequence[int], **parameters: Tensor | None
 ) -> tuple[int, ...]:
