@@ -2,7 +2,8 @@
 
 A kernel that loops with `prange` over parts of its work comes in two compiled forms. The threaded one hands the parts
 to Numba's team (1.5 us to wake and join it where it is OpenMP). The serial one runs the same parts one after another in
-the calling thread, and gives the same bits. It is used
+the calling thread; the numbers are the same but for the last bits of sums, as each form is vectorised by itself. It is
+used
 
 - for small work, which would not repay the hand-over,
 - where another Python thread has the team at the moment (Numba's simplest layer would end the process),
