@@ -44,12 +44,18 @@ class CausalSelfAttention(nn.Module):
         self.resid_dropout = nn.Dropout(config.dropout)
         self.n_head, self.dropout = config.n_head, config.dropout
 
-    def forward(self, x: mg.Tensor) -> mg.Tensor:
+    def forward(self, x: mg.Tensor, past: "Past | None" = None) -> mg.Tensor:
         B, T, C = x.shape
         q, k, v = self.c_attn(x).split(C, dim=2)  # (B, T, 3 C) -> 3 x (B, T, C)
         q, k, v = (t.view(B, T, self.n_head, C // self.n_head).transpose(1, 2) for t in (q, k, v))  # (B, H, T, K)
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)  # (B, H, T, K)
+        if past is None or past.length == 0:
+            y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)  # (B, H, T, K)
+            if past is not None:
+                past.add(self, k, v)
+        else:
+            k, v = past.add(self, k, v)  # (B, H, length + T, K)
+            y = F.scaled_dot_product_attention(q, k, v, past.visible(T))
         y = y.transpose(1, 2).reshape(B, T, C)  # the heads side by side
         return self.resid_dropout(self.c_proj(y))
 
@@ -74,9 +80,35 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.n_embd, bias=config.bias)
         self.mlp = MLP(config)
 
-    def forward(self, x: mg.Tensor) -> mg.Tensor:
-        x = x + self.attn(self.ln_1(x))
+    def forward(self, x: mg.Tensor, past: "Past | None" = None) -> mg.Tensor:
+        x = x + self.attn(self.ln_1(x), past)
         return x + self.mlp(self.ln_2(x))
+
+
+class Past:
+    """The keys and values of the tokens before, so that each token is computed once: room for `size` of them in each
+    attention layer, allocated when the first come and written in place. Under no_grad.
+    """
+
+    def __init__(self, size: int):
+        self.size, self.length = size, 0  # how many tokens there is room for, and how many there are
+        self.kept: dict[int, tuple[mg.Tensor, mg.Tensor]] = {}  # by layer
+
+    def add(self, layer: nn.Module, k: mg.Tensor, v: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
+        """Keep k and v (B, H, T, K) of the newest tokens; those of all tokens, (B, H, length + T, K)."""
+        B, H, T, K = k.shape
+        if id(layer) not in self.kept:
+            self.kept[id(layer)] = k.new_zeros(B, H, self.size, K), v.new_zeros(B, H, self.size, K)
+        keys, values = self.kept[id(layer)]
+        stop = self.length + T
+        keys[:, :, self.length : stop], values[:, :, self.length : stop] = k, v
+        return keys[:, :, :stop], values[:, :, :stop]
+
+    def visible(self, T: int) -> mg.Tensor | None:
+        """(T, length + T), True where a new token sees another: all before it, and itself. None: one token sees all."""
+        if T == 1:
+            return None
+        return mg.arange(self.length + T) <= self.length + mg.arange(T).unsqueeze(1)
 
 
 class GPT(nn.Module):
@@ -107,15 +139,21 @@ class GPT(nn.Module):
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
 
-    def forward(self, tokens: mg.Tensor, targets: mg.Tensor | None = None) -> tuple[mg.Tensor, mg.Tensor | None]:
-        _, T = tokens.shape
-        if self.config.block_size < T:
-            raise ValueError(f"a sequence of {T} tokens is longer than block_size {self.config.block_size}: crop it")
-        positions = mg.arange(T, device=tokens.device)
+    def forward(
+        self, tokens: mg.Tensor, targets: mg.Tensor | None = None, past: Past | None = None
+    ) -> tuple[mg.Tensor, mg.Tensor | None]:
+        """(logits, loss) of tokens (B, T) that follow those of `past`, if there is one."""
+        start = 0 if past is None else past.length
+        stop = start + tokens.shape[1]
+        if self.config.block_size < stop:
+            raise ValueError(f"a sequence of {stop} tokens is longer than block_size {self.config.block_size}: crop it")
+        positions = mg.arange(start, stop, device=tokens.device)
         x = self.transformer.wte(tokens) + self.transformer.wpe(positions)  # (B, T, C) + (T, C)
         x = self.transformer.drop(x)
         for block in self.transformer.h:
-            x = block(x)
+            x = block(x, past)
+        if past is not None:
+            past.length = stop
         x = self.transformer.ln_f(x)
         if targets is None:
             return self.lm_head(x[:, -1:]), None  # (B, 1, V): what follows the last token is all that is asked
@@ -150,8 +188,12 @@ class GPT(nn.Module):
         _check_sampling(temperature, top_k, top_p, tokens)
         was_training = self.training
         self.eval()
+        longest = self.config.block_size
+        past = Past(longest) if tokens.size(1) <= longest else None
         for _ in range(max_new_tokens):
-            logits, _ = self(tokens[:, -self.config.block_size :])
+            if past is not None and past.length == longest:
+                past = None  # the window moves on from here, and with it the position of every token in it
+            logits, _ = self(tokens[:, -longest:] if past is None else tokens[:, past.length :], past=past)
             logits = logits[:, -1]  # (B, V)
             if temperature == 0:
                 token = logits.argmax(dim=-1, keepdim=True)

@@ -158,6 +158,31 @@ def test_generate_greedy_and_seeded():
     assert model.training  # generate leaves the mode as it found it
 
 
+def test_what_is_kept_of_the_past_changes_nothing():
+    """Token by token, in pieces, and all at once: the same logits; past the window greedy choices are the same."""
+    from models.gpt import Past
+
+    model = tiny_gpt().eval()
+    tokens = some_tokens(2, 6)
+    with mg.no_grad():
+        whole = [model(tokens[:, : n + 1])[0] for n in range(6)]
+        for pieces in ([1] * 6, [3, 1, 2], [6], [2, 4]):
+            past, stop = Past(6), 0
+            for piece in pieces:
+                stop += piece
+                logits, _ = model(tokens[:, stop - piece : stop], past=past)
+                assert past.length == stop
+                assert (logits - whole[stop - 1]).abs().max() < 1e-5
+        with pytest.raises(ValueError, match="7 tokens is longer than block_size 6"):
+            model(tokens[:, :1], past=past)
+    by_hand = tokens[:, :2]
+    with mg.no_grad():
+        for _ in range(9):
+            by_hand = mg.cat((by_hand, model(by_hand[:, -6:])[0][:, -1].argmax(-1, keepdim=True)), 1)
+    assert mg.equal(model.generate(tokens[:, :2], 9, temperature=0), by_hand)
+    assert model.generate(some_tokens(1, 11), 2, temperature=0).shape == (1, 13)  # a prompt longer than the window
+
+
 def test_top_k_and_top_p_filter():
     from models.gpt import _filtered
 
