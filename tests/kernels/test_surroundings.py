@@ -136,7 +136,7 @@ def test_layouts(name, layout):
 
 
 @pytest.mark.parametrize("shape", [(0, 66), (3, 0), (0, 0)])
-@pytest.mark.parametrize("name", set(FRONTS) - {"top_places"})
+@pytest.mark.parametrize("name", [name for name in FRONTS if name != "top_places"])
 def test_empty(name, shape):
     got, want = (FRONTS[name](m, np.zeros(shape, dtype)) for m, dtype in ((cpu, np.float32), (common, np.float64)))
     assert got.shape == want.shape and got.dtype == np.float32
