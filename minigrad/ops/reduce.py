@@ -288,7 +288,7 @@ def argsort(x, *, dim, descending):
     return kernels_of(x).argsort(x, dim, descending) if x.ndim else kernels_of(x).zeros((), "int64", x)
 
 
-@op
+@op(promotion="real")
 def top_places(x, *, dim, k, largest):
     """Where the k largest (or smallest) entries along a dim are, in order; ties and nan as argsort has them."""
     return kernels_of(x).top_places(x, dim, k, largest)
