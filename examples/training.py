@@ -1,27 +1,33 @@
-"""What the training scripts share: a clean stop on Ctrl-C, checkpoints, the progress bar, the picture of the losses.
+"""What the training scripts share: flags, a clean stop on Ctrl-C, checkpoints, the progress bar, the picture of losses.
 
-The loops themselves are in the scripts, each readable from top to bottom.
+The loops themselves are in the scripts, each readable from top to bottom; `Run` is what such a loop iterates over.
 """
 
+import argparse
 import math
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 import minigrad as mg
 
+EXTRAS = {"tensorboardX": "tensorboard"}  # of packages that are not in `examples`
+NOT_SAVED = ("out", "resume", "device", "print_losses", "threads", "tensorboard")  # what decides no number of a run
+
 
 def need(module: str) -> Any:
-    """Import a package of the `examples` extra, or say how to get it."""
+    """Import a package of an extra, or say how to get it."""
     import importlib
 
     try:
         return importlib.import_module(module)
     except ImportError:
-        sys.exit(f"this script needs {module.partition('.')[0]}: pip install 'minigrad[examples]'")
+        package, extra = module.partition(".")[0], EXTRAS.get(module, "examples")
+        sys.exit(f"this script needs {package}: pip install 'minigrad[{extra}]'")
 
 
 def or_exit(attempt: Callable[[], Any], flag: str) -> Any:
@@ -172,3 +178,148 @@ def running_mean(values: list[float], keep: float = 0.95) -> list[float]:
         mean = keep * mean + (1 - keep) * value
         smooth.append(mean / (1 - keep**t))
     return smooth
+
+
+def add_common_flags(parser: argparse.ArgumentParser, out: str, seed: int = 1337) -> None:
+    """The flags that every training script has."""
+    parser.add_argument("--out", default=out, help="folder for checkpoint and pictures (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=seed, help="of weights and batches (default: %(default)s)")
+    parser.add_argument("--device", default=None, help="cpu or cuda (default: $MINIGRAD_DEVICE, else cpu)")
+    parser.add_argument("--threads", type=int, help="of the kernels; 1 where other programs are running (default: all)")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
+    parser.add_argument("--print-losses", action="store_true", help="print every loss in full, to compare runs")
+    parser.add_argument("--tensorboard", metavar="DIR", help="write curves, histograms and samples for TensorBoard")
+
+
+def check_positive(parser: argparse.ArgumentParser, args: argparse.Namespace, *names: str) -> None:
+    """End with a sentence where a flag that must be at least 1 is not."""
+    for name in names:
+        if getattr(args, name) < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
+
+
+def warm_up_and_decay(step: int, steps: int, peak: float, warmup: int, final: float = 0.1) -> float:
+    """The learning rate at a step: linear warm-up to `peak`, then half a cosine down to `final` of it."""
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    done = min((step - warmup) / max(steps - warmup, 1), 1.0)
+    return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def batch_at(step: int, count: int, batch_size: int, seed: int) -> Any:
+    """Which of `count` samples are in the batch of a step, as an int64 array: each epoch goes once through all of
+    them (the last, smaller batch left out) in an order of its own. It depends on its arguments alone, so a resumed
+    run goes on with the batch that was next.
+    """
+    import numpy as np
+
+    per_epoch = max(count // batch_size, 1)
+    epoch, place = divmod(step, per_epoch)
+    order = np.random.default_rng((seed, epoch)).permutation(count)
+    return order[place * batch_size : (place + 1) * batch_size]
+
+
+class Board:
+    """TensorBoard files through tensorboardX; without a folder, nothing."""
+
+    def __init__(self, folder: str | None) -> None:
+        self.writer = need("tensorboardX").SummaryWriter(folder) if folder else None
+
+    def scalars(self, step: int, **values: float) -> None:
+        for name, value in values.items():
+            if self.writer is not None:
+                self.writer.add_scalar(name, value, step)
+
+    def histograms(self, step: int, model: mg.nn.Module) -> None:
+        for name, p in model.named_parameters() if self.writer is not None else ():
+            self.writer.add_histogram(name, p.detach().cpu().numpy(), step)
+
+    def text(self, step: int, name: str, text: str) -> None:
+        if self.writer is not None:
+            self.writer.add_text(name, text, step)
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+class Run:
+    """The steps of one training run, from where the last one stopped to the end:
+
+        run = training.Run(args, args.steps, model, optimizer, tokenizer=tokenizer.to_dict())
+        for step in run:                              # a progress bar; Ctrl-C ends it after this step, saved
+            ...
+            run.record(step, loss.item(), lr=..., accuracy=...)
+            if run.due(step, args.eval_every):        # every so many steps, and at the end
+                run.validated(step, validation_loss, accuracy=...)
+        # here the run is complete, and saved; where it was stopped, the program has ended with code 130
+
+    `losses` are those of each step, `validations` pairs (steps done, value). Further keywords are kept in the
+    checkpoint, in `checkpoint.mg` of --out, beside the settings; a resumed run finds them in `run.kept`. `free`
+    names settings that a resumed run may change.
+    """
+
+    def __init__(
+        self, args: argparse.Namespace, total: int, model: mg.nn.Module, optimizer: mg.optim.Optimizer,
+        *, unit: str = "step", free: tuple[str, ...] = (), **kept: Any,
+    ) -> None:  # fmt: skip
+        self.path = os.path.join(args.out, "checkpoint.mg")
+        self.settings = {k: v for k, v in vars(args).items() if k not in NOT_SAVED}
+        self.total, self.model, self.optimizer, self.unit, self.kept = total, model, optimizer, unit, kept
+        self.print_losses, self.losses, self.validations = args.print_losses, [], []
+        self.board, self.bar, self.stop = Board(args.tensorboard), None, Interrupt()
+        self.saved_at, self.seconds = -1, 0.0
+        if args.resume:
+            checkpoint = load_checkpoint(self.path)
+            refuse_changes(self.settings, checkpoint["settings"], [k for k in self.settings if k not in free])
+            restore(checkpoint, model, optimizer)
+            self.losses, self.validations, self.kept = (checkpoint[k] for k in ("losses", "validations", "kept"))
+            self.seconds = checkpoint["seconds"]
+            print(f"resumed from {self.path} after {unit} {len(self.losses)}")
+
+    def __iter__(self) -> Iterator[int]:
+        with self.stop, progress(self.total, len(self.losses), self.unit, "training") as self.bar:
+            started = time.perf_counter() - self.seconds
+            for step in range(len(self.losses), self.total):
+                yield step
+                self.seconds = time.perf_counter() - started
+                self.bar.update()
+                if self.stop and len(self.losses) < self.total:
+                    break
+        if self.saved_at != len(self.losses):
+            self.save()
+        self.board.close()
+        if len(self.losses) < self.total:
+            print(f"\nstopped after {self.unit} {len(self.losses)}; saved to {self.path}. To go on, run the same")
+            print("command with --resume")
+            sys.exit(130)
+        print(f"trained for {self.seconds:.0f} s")
+
+    def record(self, step: int, loss: float, **others: float) -> None:
+        """Keep the loss of a step; ends the run where it is no number."""
+        stop_on_bad_loss(loss, step + 1, self.path)
+        self.losses.append(loss)
+        if self.print_losses:
+            say(self.bar, f"loss {step + 1} {loss!r}")
+        shown = "".join(f", {name} {value:.3g}" for name, value in others.items())
+        self.bar.set_postfix_str(f"loss {running_mean(self.losses[-60:])[-1]:.3f}{shown}", refresh=False)
+        self.board.scalars(step + 1, loss=loss, **others)
+
+    def due(self, step: int, every: int) -> bool:
+        return (step + 1) % every == 0 or step + 1 == self.total
+
+    def validated(self, step: int, value: float, **others: float) -> None:
+        """Keep a figure on held-out data, say it, and save."""
+        self.validations.append((step + 1, value))
+        shown = "".join(f", {name.replace('_', ' ')} {v:.4f}" for name, v in others.items())
+        say(self.bar, f"{self.unit} {step + 1:5d}: validation loss {value:.4f}{shown}")
+        self.board.scalars(step + 1, validation_loss=value, **others)
+        self.board.histograms(step + 1, self.model)
+        self.save()
+
+    def save(self) -> None:
+        save_checkpoint(
+            self.path, self.model, self.optimizer, settings=self.settings, losses=self.losses,
+            validations=self.validations, kept=self.kept, seconds=self.seconds,
+        )  # fmt: skip
+        self.saved_at = len(self.losses)
