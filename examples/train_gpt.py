@@ -208,7 +208,9 @@ def main() -> None:
             if "\n" in tokenizer.characters
             else val_ids[:1].unsqueeze(0)
         )
-        tokens = model.generate(prompt, args.sample_length, temperature=args.temperature, top_k=args.top_k or None)
+        tokens = model.generate(
+            prompt, args.sample_length, temperature=args.temperature, top_k=args.top_k or None, slide=True
+        )
         sample = tokenizer.decode(tokens[0, 1:].cpu())
         known = data.known_word_share(sample, train_text)
         with open(os.path.join(args.out, "sample.txt"), "w", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
 """GPT-2's architecture: a decoder-only Transformer that predicts the next token.
 
 - pre-norm blocks: x + attention(norm(x)), then x + mlp(norm(x)), and one norm at the end
-- causal self-attention with one packed projection for q, k and v; learned positions; exact GELU
+- causal self-attention with one packed projection for q, k and v; learned positions; GELU
 - the token embedding is also the output layer (weight tying)
 
 Radford et al., "Language Models are Unsupervised Multitask Learners", 2019; Press and Wolf, "Using the Output Embedding
@@ -11,15 +11,22 @@ vocabulary.
 
 import math
 from dataclasses import dataclass
+from typing import Any, Self
 
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
+from models.generation import generate
+from models.past import Past, causal_mask, positions_of
+from models.pretrained import Pretrained
+
+# Hugging Face's names for what computes x Phi(x) exactly, and by tanh, as the published GPT-2 does.
+ACTIVATIONS = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu_fast": "tanh"}
 
 
 @dataclass
 class GPTConfig:
-    """GPT-2 124M by default."""
+    """GPT-2 124M by default, except for the exact GELU: the published weights want "gelu_new"."""
 
     vocab_size: int = 50257
     block_size: int = 1024  # the longest sequence: how many positions are learned
@@ -28,12 +35,16 @@ class GPTConfig:
     n_embd: int = 768
     dropout: float = 0.0
     bias: bool = True  # in Linear and LayerNorm, as GPT-2 has it
+    activation: str = "gelu"
+    norm_eps: float = 1e-5
 
     def __post_init__(self) -> None:
         if self.n_embd % self.n_head:
             raise ValueError(
                 f"n_embd ({self.n_embd}) must be a multiple of n_head ({self.n_head}): each head takes a slice"
             )
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
 
 
 class CausalSelfAttention(nn.Module):
@@ -44,18 +55,15 @@ class CausalSelfAttention(nn.Module):
         self.resid_dropout = nn.Dropout(config.dropout)
         self.n_head, self.dropout = config.n_head, config.dropout
 
-    def forward(self, x: mg.Tensor, past: "Past | None" = None) -> mg.Tensor:
+    def forward(self, x: mg.Tensor, visible: mg.Tensor | None = None, past: Past | None = None) -> mg.Tensor:
         B, T, C = x.shape
         q, k, v = self.c_attn(x).split(C, dim=2)  # (B, T, 3 C) -> 3 x (B, T, C)
         q, k, v = (t.view(B, T, self.n_head, C // self.n_head).transpose(1, 2) for t in (q, k, v))  # (B, H, T, K)
+        if past is not None:
+            k, v = past.add(self, k, v)  # (B, H, S, K)
+        causal = visible is None and k.size(2) == T
         dropout = self.dropout if self.training else 0.0
-        if past is None or past.length == 0:
-            y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)  # (B, H, T, K)
-            if past is not None:
-                past.add(self, k, v)
-        else:
-            k, v = past.add(self, k, v)  # (B, H, length + T, K)
-            y = F.scaled_dot_product_attention(q, k, v, past.visible(T))
+        y = F.scaled_dot_product_attention(q, k, v, visible, dropout_p=dropout, is_causal=causal)  # (B, H, T, K)
         y = y.transpose(1, 2).reshape(B, T, C)  # the heads side by side
         return self.resid_dropout(self.c_proj(y))
 
@@ -64,7 +72,7 @@ class MLP(nn.Module):
     def __init__(self, config: GPTConfig):
         super().__init__()
         self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
-        self.gelu = nn.GELU()
+        self.gelu = nn.GELU(approximate=ACTIVATIONS[config.activation])
         self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
         self.dropout = nn.Dropout(config.dropout)
 
@@ -75,44 +83,23 @@ class MLP(nn.Module):
 class Block(nn.Module):
     def __init__(self, config: GPTConfig):
         super().__init__()
-        self.ln_1 = nn.LayerNorm(config.n_embd, bias=config.bias)
+        self.ln_1 = nn.LayerNorm(config.n_embd, eps=config.norm_eps, bias=config.bias)
         self.attn = CausalSelfAttention(config)
-        self.ln_2 = nn.LayerNorm(config.n_embd, bias=config.bias)
+        self.ln_2 = nn.LayerNorm(config.n_embd, eps=config.norm_eps, bias=config.bias)
         self.mlp = MLP(config)
 
-    def forward(self, x: mg.Tensor, past: "Past | None" = None) -> mg.Tensor:
-        x = x + self.attn(self.ln_1(x), past)
+    def forward(self, x: mg.Tensor, visible: mg.Tensor | None = None, past: Past | None = None) -> mg.Tensor:
+        x = x + self.attn(self.ln_1(x), visible, past)
         return x + self.mlp(self.ln_2(x))
 
 
-class Past:
-    """The keys and values of the tokens before, so that each token is computed once: room for `size` of them in each
-    attention layer, allocated when the first come and written in place. Under no_grad.
+class GPT(Pretrained):
+    """`logits, loss = GPT(config)(tokens, targets)`; the loss is None without targets.
+
+    `GPT.load(folder)` reads GPT-2's published weights and any other of its shape; `model.save(folder)` writes such.
     """
 
-    def __init__(self, size: int):
-        self.size, self.length = size, 0  # how many tokens there is room for, and how many there are
-        self.kept: dict[int, tuple[mg.Tensor, mg.Tensor]] = {}  # by layer
-
-    def add(self, layer: nn.Module, k: mg.Tensor, v: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
-        """Keep k and v (B, H, T, K) of the newest tokens; those of all tokens, (B, H, length + T, K)."""
-        B, H, T, K = k.shape
-        if id(layer) not in self.kept:
-            self.kept[id(layer)] = k.new_zeros(B, H, self.size, K), v.new_zeros(B, H, self.size, K)
-        keys, values = self.kept[id(layer)]
-        stop = self.length + T
-        keys[:, :, self.length : stop], values[:, :, self.length : stop] = k, v
-        return keys[:, :, :stop], values[:, :, :stop]
-
-    def visible(self, T: int) -> mg.Tensor | None:
-        """(T, length + T), True where a new token sees another: all before it, and itself. None: one token sees all."""
-        if T == 1:
-            return None
-        return mg.arange(self.length + T) <= self.length + mg.arange(T).unsqueeze(1)
-
-
-class GPT(nn.Module):
-    """`logits, loss = GPT(config)(tokens, targets)`; the loss is None without targets."""
+    model_type = "gpt2"
 
     def __init__(self, config: GPTConfig):
         super().__init__()
@@ -123,7 +110,7 @@ class GPT(nn.Module):
                 "wpe": nn.Embedding(config.block_size, config.n_embd),
                 "drop": nn.Dropout(config.dropout),
                 "h": nn.ModuleList([Block(config) for _ in range(config.n_layer)]),
-                "ln_f": nn.LayerNorm(config.n_embd, bias=config.bias),
+                "ln_f": nn.LayerNorm(config.n_embd, eps=config.norm_eps, bias=config.bias),
             }
         )
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
@@ -139,27 +126,60 @@ class GPT(nn.Module):
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
 
-    def forward(
-        self, tokens: mg.Tensor, targets: mg.Tensor | None = None, past: Past | None = None
-    ) -> tuple[mg.Tensor, mg.Tensor | None]:
-        """(logits, loss) of tokens (B, T) that follow those of `past`, if there is one."""
-        start = 0 if past is None else past.length
-        stop = start + tokens.shape[1]
-        if self.config.block_size < stop:
-            raise ValueError(f"a sequence of {stop} tokens is longer than block_size {self.config.block_size}: crop it")
-        positions = mg.arange(start, stop, device=tokens.device)
+    @property
+    def context(self) -> int:
+        """The longest sequence."""
+        return self.config.block_size
+
+    def hidden(self, tokens: mg.Tensor, past: Past | None = None, mask: mg.Tensor | None = None) -> mg.Tensor:
+        """(B, T, C) after the last norm, of tokens (B, T) that follow those of `past`; `mask` is 0 at padding."""
+        T, start = tokens.shape[1], 0 if past is None else past.length
+        if self.config.block_size < start + T:
+            raise ValueError(
+                f"a sequence of {start + T} tokens is longer than block_size {self.config.block_size}: crop it"
+            )
+        if past is not None:
+            visible, positions = past.visible(T, tokens.device), past.positions(T, tokens.device)
+        elif mask is not None:
+            visible, positions = causal_mask(mask), positions_of(mask)
+        else:
+            visible, positions = None, mg.arange(T, device=tokens.device)
         x = self.transformer.wte(tokens) + self.transformer.wpe(positions)  # (B, T, C) + (T, C)
         x = self.transformer.drop(x)
         for block in self.transformer.h:
-            x = block(x, past)
+            x = block(x, visible, past)
         if past is not None:
-            past.length = stop
-        x = self.transformer.ln_f(x)
+            past.length += T
+        return self.transformer.ln_f(x)
+
+    def forward(
+        self, tokens: mg.Tensor, targets: mg.Tensor | None = None, past: Past | None = None,
+        mask: mg.Tensor | None = None,
+    ) -> tuple[mg.Tensor, mg.Tensor | None]:  # fmt: skip
+        """(logits, loss) of tokens (B, T) that follow those of `past`, if there is one.
+
+        With targets the logits are (B, T, V), and the loss is the mean over the targets that are not -100 or masked;
+        without, they are (B, 1, V): what follows the last token is all that is asked.
+        """
+        x = self.hidden(tokens, past, mask)
         if targets is None:
-            return self.lm_head(x[:, -1:]), None  # (B, 1, V): what follows the last token is all that is asked
+            return self.lm_head(x[:, -1:]), None
         logits = self.lm_head(x)  # (B, T, C) -> (B, T, V)
+        if mask is not None:
+            targets = targets.masked_fill(~mask.bool(), -100)
         loss = F.cross_entropy(logits.view(-1, logits.size(-1)), targets.reshape(-1))
         return logits, loss
+
+    def new_past(self, batch: int, size: int, mask: mg.Tensor | None = None) -> Past:
+        return Past(size, mask)
+
+    def next_logits(self, tokens: mg.Tensor, past: Past | None = None, mask: mg.Tensor | None = None) -> mg.Tensor:
+        """(B, V) logits of the token after the last one."""
+        return self(tokens, past=past, mask=mask)[0][:, -1]
+
+    def generate(self, tokens: mg.Tensor, max_new_tokens: int | None = None, **how: Any) -> mg.Tensor:
+        """Extend (B, T) tokens; `models.generation.generate` says how."""
+        return generate(self, tokens, max_new_tokens, **how)
 
     def parameter_groups(self, weight_decay: float) -> list[dict]:
         """Matrices decay; biases and norm weights (one axis) do not: pulling a scale to zero helps nobody."""
@@ -169,61 +189,66 @@ class GPT(nn.Module):
             {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
         ]
 
-    @mg.no_grad()
-    def generate(
-        self,
-        tokens: mg.Tensor,
-        max_new_tokens: int,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        generator: mg.Generator | None = None,
-    ) -> mg.Tensor:
-        """Extend (B, T) tokens by `max_new_tokens`, each drawn from the model's distribution.
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        for name in ("scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention"):
+            if config.get(name):
+                raise ValueError(f"config.json asks for {name}, which this GPT-2 does not have")
+        channels = config.get("n_embd", 768)
+        if config.get("n_inner") not in (None, 4 * channels):
+            raise ValueError(f"n_inner is {config['n_inner']} in config.json; this GPT-2 has 4 n_embd = {4 * channels}")
+        return cls(
+            GPTConfig(
+                vocab_size=config.get("vocab_size", 50257),
+                block_size=config.get("n_positions", config.get("n_ctx", 1024)),
+                n_layer=config.get("n_layer", 12),
+                n_head=config.get("n_head", 12),
+                n_embd=channels,
+                dropout=config.get("resid_pdrop", 0.1),
+                bias=config.get("bias", True),
+                activation=config.get("activation_function", "gelu_new"),
+                norm_eps=config.get("layer_norm_epsilon", 1e-5),
+            )
+        )
 
-        temperature  divides the logits: below 1 sharper, above 1 flatter, 0 always takes the likeliest token
-        top_k        draw among the k likeliest only
-        top_p        draw among the likeliest tokens that together hold probability p (Holtzman et al., 2020)
-        """
-        _check_sampling(temperature, top_k, top_p, tokens)
-        was_training = self.training
-        self.eval()
-        longest = self.config.block_size
-        past = Past(longest) if tokens.size(1) <= longest else None
-        for _ in range(max_new_tokens):
-            if past is not None and past.length == longest:
-                past = None  # the window moves on from here, and with it the position of every token in it
-            logits, _ = self(tokens[:, -longest:] if past is None else tokens[:, past.length :], past=past)
-            logits = logits[:, -1]  # (B, V)
-            if temperature == 0:
-                token = logits.argmax(dim=-1, keepdim=True)
-            else:
-                probabilities = F.softmax(_filtered(logits / temperature, top_k, top_p), dim=-1)
-                token = mg.multinomial(probabilities, num_samples=1, generator=generator)  # (B, 1)
-            tokens = mg.cat((tokens, token), dim=1)
-        self.train(was_training)
-        return tokens
+    def to_config(self) -> dict[str, Any]:
+        c = self.config
+        return {
+            "vocab_size": c.vocab_size,
+            "n_positions": c.block_size,
+            "n_ctx": c.block_size,
+            "n_layer": c.n_layer,
+            "n_head": c.n_head,
+            "n_embd": c.n_embd,
+            **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), c.dropout),
+            "bias": c.bias,
+            "activation_function": c.activation,
+            "layer_norm_epsilon": c.norm_eps,
+            "tie_word_embeddings": True,
+        }
+
+    def to_state(self) -> dict[str, mg.Tensor]:
+        """Published files hold the projections as (in, out), and the tied matrix once."""
+        state = {name: t.T if _is_projection(name) else t for name, t in self.state_dict().items()}
+        del state["lm_head.weight"]
+        return state
+
+    def load_state(self, state: dict[str, mg.Tensor]) -> None:
+        from minigrad import io
+
+        if not any(name.startswith("transformer.") for name in state):  # saved without the language model's head
+            state = {name if name.startswith("lm_head") else f"transformer.{name}": t for name, t in state.items()}
+        io.load_into(
+            self,
+            state,
+            tied=("lm_head.weight",),
+            ignore=lambda name: name.endswith((".attn.bias", ".attn.masked_bias")),  # the causal mask, once saved too
+            transpose=_is_projection,
+        )
 
 
-def _check_sampling(temperature: float, top_k: int | None, top_p: float | None, tokens: mg.Tensor) -> None:
-    if temperature < 0:
-        raise ValueError(f"temperature must be 0 or more, got {temperature}")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k must be at least 1, got {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be in (0, 1], got {top_p}")
-    if tokens.dim() != 2 or tokens.size(1) == 0:
-        raise ValueError(f"generate needs tokens of shape (B, T) with T >= 1, got {tuple(tokens.shape)}")
+def _is_projection(name: str) -> bool:
+    return name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight"))
 
 
-def _filtered(logits: mg.Tensor, top_k: int | None, top_p: float | None) -> mg.Tensor:
-    """(B, V) logits with those outside top_k and top_p at -inf."""
-    if top_k is not None:
-        kth, _ = logits.topk(min(top_k, logits.size(-1)))
-        logits = logits.masked_fill(logits < kth[:, [-1]], -math.inf)
-    if top_p is not None:
-        ordered, order = logits.sort(descending=True)
-        p = F.softmax(ordered, dim=-1)
-        beyond = p.cumsum(dim=-1) - p >= top_p  # the mass before a token reaches p already; the first always stays
-        logits = logits.masked_fill(mg.zeros_like(beyond).scatter(1, order, beyond), -math.inf)
-    return logits
+LANGUAGE_MODEL = GPT

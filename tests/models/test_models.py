@@ -1,7 +1,7 @@
 """Models: the gradient of a tiny copy is checked, one batch is learnt by heart, saving and loading changes no bit."""
 
-import numpy as np
 import pytest
+from model_checks import gradient_error
 
 import minigrad as mg
 from minigrad import nn
@@ -35,26 +35,8 @@ def test_mlp_gradient():
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_gpt_gradient(bias):
-    model = tiny_gpt(bias=bias).double()
-    tokens = some_tokens()
-    parameters = list(model.parameters())
-    _, loss = model(tokens[:, :-1], tokens[:, 1:])
-    loss.backward()
-    rng = np.random.default_rng(0)
-    directions = [rng.standard_normal(p.shape) for p in parameters]
-    expected = sum(float((p.grad.numpy() * d).sum()) for p, d in zip(parameters, directions, strict=True))
-
-    def moved(step: float) -> float:
-        with mg.no_grad():
-            for p, d in zip(parameters, directions, strict=True):
-                p += mg.tensor(step * d)
-            _, value = model(tokens[:, :-1], tokens[:, 1:])
-            for p, d in zip(parameters, directions, strict=True):
-                p -= mg.tensor(step * d)
-        return value.item()
-
-    measured = (moved(1e-6) - moved(-1e-6)) / 2e-6
-    assert expected == pytest.approx(measured, rel=1e-6, abs=1e-7)
+    model, tokens = tiny_gpt(bias=bias).double(), some_tokens()
+    assert gradient_error(model, lambda: model(tokens[:, :-1], tokens[:, 1:])[1]) < 1e-6
 
 
 def test_mlp_overfits_one_batch():
@@ -148,62 +130,14 @@ def test_save_load_and_resume_bit_for_bit(tmp_path):
 def test_generate_greedy_and_seeded():
     model = tiny_gpt()
     prompt = some_tokens(2, 3)
-    greedy = model.generate(prompt, 5, temperature=0)
+    greedy = model.generate(prompt, 5, temperature=0, slide=True)
     assert greedy.shape == (2, 8) and mg.equal(greedy[:, :3], prompt)
-    assert mg.equal(greedy, model.generate(prompt, 5, top_k=1))  # the likeliest one only
-    assert mg.equal(greedy, model.generate(prompt, 5, top_p=1e-6))
-    a = model.generate(prompt, 9, generator=mg.Generator().manual_seed(5))
-    b = model.generate(prompt, 9, generator=mg.Generator().manual_seed(5))
+    assert mg.equal(greedy, model.generate(prompt, 5, top_k=1, slide=True))  # the likeliest one only
+    assert mg.equal(greedy, model.generate(prompt, 5, top_p=1e-6, slide=True))
+    a = model.generate(prompt, 9, slide=True, generator=mg.Generator().manual_seed(5))
+    b = model.generate(prompt, 9, slide=True, generator=mg.Generator().manual_seed(5))
     assert mg.equal(a, b) and a.shape == (2, 12)  # longer than block_size: the context slides
     assert model.training  # generate leaves the mode as it found it
-
-
-def test_what_is_kept_of_the_past_changes_nothing():
-    """Token by token, in pieces, and all at once: the same logits; past the window greedy choices are the same."""
-    from models.gpt import Past
-
-    model = tiny_gpt().eval()
-    tokens = some_tokens(2, 6)
-    with mg.no_grad():
-        whole = [model(tokens[:, : n + 1])[0] for n in range(6)]
-        for pieces in ([1] * 6, [3, 1, 2], [6], [2, 4]):
-            past, stop = Past(6), 0
-            for piece in pieces:
-                stop += piece
-                logits, _ = model(tokens[:, stop - piece : stop], past=past)
-                assert past.length == stop
-                assert (logits - whole[stop - 1]).abs().max() < 1e-5
-        with pytest.raises(ValueError, match="7 tokens is longer than block_size 6"):
-            model(tokens[:, :1], past=past)
-    by_hand = tokens[:, :2]
-    with mg.no_grad():
-        for _ in range(9):
-            by_hand = mg.cat((by_hand, model(by_hand[:, -6:])[0][:, -1].argmax(-1, keepdim=True)), 1)
-    assert mg.equal(model.generate(tokens[:, :2], 9, temperature=0), by_hand)
-    assert model.generate(some_tokens(1, 11), 2, temperature=0).shape == (1, 13)  # a prompt longer than the window
-
-
-def test_top_k_and_top_p_filter():
-    from models.gpt import _filtered
-
-    logits = mg.tensor([[0.5, 0.25, 0.15, 0.1]]).log()
-    assert _filtered(logits, 2, None).isfinite().tolist() == [[True, True, False, False]]
-    assert _filtered(logits, None, 0.7).isfinite().tolist() == [[True, True, False, False]]
-    assert _filtered(logits, None, 0.76).isfinite().tolist() == [[True, True, True, False]]
-    assert _filtered(logits.flip(1), None, 0.4).isfinite().tolist() == [[False, False, False, True]]
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"temperature": -1}, "temperature must be 0 or more, got -1"),
-        ({"top_k": 0}, "top_k must be at least 1, got 0"),
-        ({"top_p": 1.5}, r"top_p must be in \(0, 1\], got 1.5"),
-    ],
-)
-def test_generate_refuses(settings, message):
-    with pytest.raises(ValueError, match=message):
-        tiny_gpt().generate(some_tokens(), 1, **settings)
 
 
 def test_bad_shapes_are_named():
