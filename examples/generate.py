@@ -98,7 +98,7 @@ def encode(tokenizer: Any, vocabulary: int, prompt: str) -> list[int]:
         ids = [first]
     if max(ids) >= vocabulary:
         raise ValueError(
-            f"the tokenizer gives token {max(ids)}, the model's vocabulary has {vocabulary}: they do not belong together"
+            f"the tokenizer gives token {max(ids)}, the model's vocabulary has {vocabulary}: they do not fit together"
         )
     return ids
 
@@ -150,8 +150,9 @@ def show(tokenizer: Any, prompt: list[int], new: Any) -> int:
     streamer, count = Streamer(tokenizer), 0
     for token in prompt:
         print(streamer.put(token), end="")
-    for count, token in enumerate(new, 1):
+    for token in new:
         print(streamer.put(token), end="", flush=True)
+        count += 1
     print(streamer.end())
     return count
 
