@@ -33,6 +33,7 @@ from minigrad.data.text import (
     tinyshakespeare,
     train_validation_split,
 )
+from minigrad.data.word_dropout import word_dropout
 
 __all__ = [
     "MNIST",
@@ -70,4 +71,5 @@ __all__ = [
     "read_idx",
     "tinyshakespeare",
     "train_validation_split",
+    "word_dropout",
 ]
