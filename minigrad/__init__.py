@@ -414,10 +414,13 @@ _MODULES = (
     "distributions",
     "func",
     "io",
+    "lora",
     "nn",
     "optim",
+    "pruning",
     "quantization",
     "special",
+    "train",
     "utils",
 )  # `import minigrad` should cost little
 
