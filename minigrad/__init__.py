@@ -165,7 +165,7 @@ from minigrad.runtime import get_num_threads, set_num_threads, show_config
 from minigrad.serialization import load, save
 
 if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
-    from minigrad import data, distributions, func, metrics, nn, optim, utils
+    from minigrad import data, distributions, func, metrics, nn, optim, utils, viz
     from minigrad.func import vmap
 
 float, double, half = float32, float64, float16
@@ -419,6 +419,7 @@ _MODULES = (
     "quantization",
     "special",
     "utils",
+    "viz",
 )  # `import minigrad` should cost little
 
 # Functions of networks that PyTorch has here too, with the same arguments.
