@@ -165,7 +165,7 @@ from minigrad.runtime import get_num_threads, set_num_threads, show_config
 from minigrad.serialization import load, save
 
 if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
-    from minigrad import data, distributions, func, io, nn, optim, utils
+    from minigrad import data, distributions, func, io, metrics, nn, optim, utils, viz
     from minigrad.func import vmap
 
 float, double, half = float32, float64, float16
@@ -415,6 +415,7 @@ _MODULES = (
     "func",
     "io",
     "lora",
+    "metrics",
     "nn",
     "optim",
     "pruning",
@@ -422,6 +423,7 @@ _MODULES = (
     "special",
     "train",
     "utils",
+    "viz",
 )  # `import minigrad` should cost little
 
 # Functions of networks that PyTorch has here too, with the same arguments.
