@@ -2,7 +2,7 @@
 
 A reader names a `DataFile` and asks `fetch` for its path. The file is looked for in `cache_dir()`; what is there is
 checked against the known sha256, and only what is missing is downloaded. A file that is there but differs is never
-overwritten: it may be somebody's own.
+overwritten: it may be somebody's own. `fetch_member` does the same for a file that is handed out inside a zip archive.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["DataFile", "cache_dir", "fetch"]
+__all__ = ["DataFile", "cache_dir", "fetch", "fetch_member"]
 
 BLOCK = 1 << 18  # bytes read at a time
 PATIENCE = 30.0  # seconds without an answer before a download gives up
@@ -63,6 +63,23 @@ def fetch(file: DataFile) -> Path:
     return path
 
 
+def fetch_member(file: DataFile, archive: DataFile, member: str) -> Path:
+    """The path of a sound copy of `file`, which is handed out as a `member` of a zip archive.
+
+    Where the cache has the file, the archive is not looked at. Else the archive is fetched and the member's bytes are
+    stored under `file.name`, whole or not at all. No name inside an archive ever becomes a path.
+
+    Raises as `fetch`, and RuntimeError for an archive that is damaged or lacks the member.
+    """
+    path = cache_dir() / file.name
+    if path.exists():
+        _check_cached(path, file)
+    else:
+        packed = fetch(archive)
+        _store(path, file, _unzipped(packed, member), f"{packed} holds")
+    return path
+
+
 def _check_cached(path: Path, file: DataFile) -> None:
     import hashlib  # like the imports below: slow, and most runs come by without
 
@@ -90,11 +107,18 @@ def _difference(file: DataFile, size: int, digest: str) -> str:
 
 
 def _download(path: Path, file: DataFile) -> None:
-    """Download to a temporary file beside `path`, check it, and only then give it its name."""
+    print(f"Downloading {file.name} ({_readable(file.size)}) from {file.url} to {path}", file=sys.stderr)
+    _store(path, file, _blocks(path, file), f"{file.url} sent")
+
+
+def _store(path: Path, file: DataFile, blocks: Iterator[bytes], source: str) -> None:
+    """Write to a temporary file beside `path`, check it, and only then give it its name.
+
+    At most one block more than is expected is taken: neither an endless answer nor a zip bomb fills the disk.
+    """
     import hashlib
     import tempfile
 
-    print(f"Downloading {file.name} ({_readable(file.size)}) from {file.url} to {path}", file=sys.stderr)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -107,13 +131,15 @@ def _download(path: Path, file: DataFile) -> None:
     try:
         with os.fdopen(handle, "wb") as stream:
             digest, size = hashlib.sha256(), 0
-            for block in _blocks(path, file):
+            for block in blocks:
                 stream.write(block)
                 digest.update(block)
                 size += len(block)
+                if size > file.size:
+                    break
         if size != file.size or digest.hexdigest() != file.sha256:
             raise RuntimeError(
-                f"{file.url} sent something else than {file.name}: {_difference(file, size, digest.hexdigest())}. "
+                f"{source} something else than {file.name}: {_difference(file, size, digest.hexdigest())}. "
                 f"Nothing was kept; try again, or put the right file at {path}"
             )
         os.chmod(temporary, 0o644)  # mkstemp's own mode would hide the file from the others who share a cache
@@ -125,8 +151,24 @@ def _download(path: Path, file: DataFile) -> None:
     _verified[path] = (status.st_mtime_ns, status.st_size)
 
 
+def _unzipped(path: Path, member: str) -> Iterator[bytes]:
+    """The bytes of one member of a zip archive."""
+    import zipfile
+    import zlib
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if member not in archive.namelist():
+                raise RuntimeError(f"{path} lacks {member}; delete it and get it again")
+            with archive.open(member) as stream:
+                while block := stream.read(BLOCK):
+                    yield block
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise RuntimeError(f"{path} is truncated or damaged ({error}); delete it and get it again") from error
+
+
 def _blocks(path: Path, file: DataFile) -> Iterator[bytes]:
-    """The bytes at the file's address, with a progress line; at most one block more than are expected."""
+    """The bytes at the file's address, with a progress line."""
     import http.client
     import urllib.request
 
@@ -134,7 +176,7 @@ def _blocks(path: Path, file: DataFile) -> Iterator[bytes]:
     done, start = 0, time.monotonic()
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            while done <= file.size and (block := answer.read(BLOCK)):
+            while block := answer.read(BLOCK):
                 done += len(block)
                 _show_progress(sys.stderr, file, done, time.monotonic() - start)
                 yield block

@@ -5,22 +5,20 @@ Both have 60,000 training and 10,000 test images of 28 x 28 grey pixels in ten c
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 import struct
-import zlib
 from pathlib import Path
-from typing import IO, Any, ClassVar, cast
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
 from minigrad.data.cache import DataFile, fetch
 from minigrad.data.dataset import Dataset
+from minigrad.data.reading import opened
 
 __all__ = ["MNIST", "FashionMNIST", "read_idx"]
 
-GZIP_MAGIC = b"\x1f\x8b"
 IDX_DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 
 
@@ -32,19 +30,8 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
 
     Raises ValueError for a file of another format, truncated, damaged, or with bytes left over.
     """
-    path = Path(path)
-    with path.open("rb") as raw:
-        zipped = raw.read(2) == GZIP_MAGIC
-        raw.seek(0)
-        if not zipped:
-            return _parse_idx(raw, path)
-        try:
-            with gzip.open(raw, "rb") as stream:
-                return _parse_idx(cast(IO[bytes], stream), path)
-        except EOFError as error:
-            raise ValueError(f"{path} is truncated: its gzip stream has no end; delete it and get it again") from error
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{path} is damaged ({error}); delete it and get it again") from error
+    with opened(path) as stream:
+        return _parse_idx(stream, Path(path))
 
 
 def _parse_idx(stream: IO[bytes], path: Path) -> np.ndarray:

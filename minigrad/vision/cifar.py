@@ -6,36 +6,33 @@ by `unpickle.Unpickler`. Either is read as a folder, or from its tar.gz as it wa
 """
 
 import io
-import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minigrad.data.cache import DataFile, cache_dir, fetch
+from minigrad.data.cifar import CIFAR10, FOLDER, members, records
 from minigrad.unpickle import StandIn, Unpickler
 
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-ADDRESS = "https://www.cs.toronto.edu/~kriz/"
-PYTHON, BINARY = "cifar-10-batches-py", "cifar-10-batches-bin"
+CLASSES = CIFAR10.classes
+PYTHON, BINARY = "cifar-10-batches-py", FOLDER
 ARCHIVES = {
     PYTHON: DataFile(
-        "cifar-10/cifar-10-python.tar.gz", ADDRESS + "cifar-10-python.tar.gz",
+        "cifar-10/cifar-10-python.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
         "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce", 170_498_071,
     ),
-    BINARY: DataFile(
-        "cifar-10/cifar-10-binary.tar.gz", ADDRESS + "cifar-10-binary.tar.gz",
-        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd", 170_052_171,
-    ),
+    BINARY: CIFAR10.archive,
 }  # fmt: skip
 
 
 def read(root: Path, train: bool, download: bool) -> tuple[np.ndarray, np.ndarray]:
     """Images uint8 (N, 32, 32, 3) and labels int64 (N,), from `root` or the data cache.
 
-    RuntimeError where there is neither and `download` is off; the archive is then fetched into the cache.
+    RuntimeError where there is neither and `download` is off; else the binary archive is fetched into the cache.
     """
-    numbers = [f"data_batch_{i}" for i in range(1, 6)] if train else ["test_batch"]
+    numbers = CIFAR10.batches[bool(train)]
     for base in (root, cache_dir() / "cifar-10"):
         for kind, archive in ARCHIVES.items():
             if (base / kind).is_dir():
@@ -48,35 +45,22 @@ def read(root: Path, train: bool, download: bool) -> tuple[np.ndarray, np.ndarra
             f"Dataset not found: neither {root} nor {cache_dir() / 'cifar-10'} holds CIFAR-10 "
             f"({', '.join(ARCHIVES)} or their tar.gz). You can use download=True to download it"
         )
-    return _from_archive(fetch(ARCHIVES[PYTHON]), PYTHON, numbers)
+    return _from_archive(fetch(ARCHIVES[BINARY]), BINARY, numbers)
 
 
 def _file(kind: str, batch: str) -> str:
     return batch if kind == PYTHON else f"{batch}.bin"
 
 
-def _from_archive(path: Path, kind: str, numbers: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    wanted = {f"{kind}/{_file(kind, number)}": number for number in numbers}
-    found: dict[str, tuple] = {}
-    try:
-        with tarfile.open(path, "r:gz") as archive:
-            for member in archive:
-                stream = archive.extractfile(member) if member.name in wanted else None
-                if stream is not None:
-                    found[member.name] = _batch(stream.read(), kind, wanted[member.name])
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise RuntimeError(f"{path} is truncated or damaged ({error}); delete it and get it again") from error
-    if len(found) < len(wanted):
-        raise RuntimeError(f"{path} lacks {', '.join(sorted(set(wanted) - set(found)))}")
-    return _joined([found[name] for name in wanted])
+def _from_archive(path: Path, kind: str, numbers: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    wanted = {number: f"{kind}/{_file(kind, number)}" for number in numbers}
+    contents = members(path, list(wanted.values()))
+    return _joined([_batch(contents[name], kind, number) for number, name in wanted.items()])
 
 
 def _batch(data: bytes, kind: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     if kind == BINARY:
-        if len(data) % 3073:
-            raise RuntimeError(f"{name} is truncated: its {len(data)} bytes are no multiple of 3073")
-        records = np.frombuffer(data, np.uint8).reshape(-1, 3073)
-        return records[:, 1:], records[:, 0].astype(np.int64)
+        return records(data, name)
     batch = Unpickler(io.BytesIO(data), _NAMES, {}).load()
     batch = {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
     pixels, labels = batch["data"].array(), np.array(batch["labels"], np.int64)
