@@ -1,11 +1,11 @@
-"""The encoder-decoder: gradient, learning, masks on either side, the cache alone and under beam search, its schedule."""
+"""The encoder-decoder: its gradient, learning, masks on both sides, the cache, alone and with beams, the schedule."""
 
 import math
 
 import pytest
+from model_checks import gradient_error, loss_after
 
 import minigrad as mg
-from model_checks import gradient_error, loss_after
 from models.generation import beam_search, generate
 from models.transformer import AttentionMaps, Transformer, TransformerConfig, noam, sinusoids
 
