@@ -165,7 +165,7 @@ from minigrad.runtime import get_num_threads, set_num_threads, show_config
 from minigrad.serialization import load, save
 
 if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
-    from minigrad import data, distributions, func, nn, optim, utils
+    from minigrad import data, distributions, func, io, nn, optim, utils
     from minigrad.func import vmap
 
 float, double, half = float32, float64, float16
@@ -413,6 +413,7 @@ _MODULES = (
     "data",
     "distributions",
     "func",
+    "io",
     "nn",
     "optim",
     "quantization",

@@ -236,13 +236,11 @@ class GPT(Pretrained):
     def load_state(self, state: dict[str, mg.Tensor]) -> None:
         from minigrad import io
 
-        if not any(name.startswith("transformer.") for name in state):  # saved without the language model's head
-            state = {name if name.startswith("lm_head") else f"transformer.{name}": t for name, t in state.items()}
         io.load_into(
             self,
             state,
-            tied=("lm_head.weight",),
-            ignore=lambda name: name.endswith((".attn.bias", ".attn.masked_bias")),  # the causal mask, once saved too
+            prefix="transformer.",  # files that were saved without the language model's head lack it
+            ignore=("*.attn.bias", "*.attn.masked_bias"),  # the causal mask, once saved too
             transpose=_is_projection,
         )
 

@@ -263,14 +263,8 @@ class Llama(Pretrained):
     def load_state(self, state: dict[str, mg.Tensor]) -> None:
         from minigrad import io
 
-        if not any(name.startswith("model.") for name in state):  # saved without the language model's head
-            state = {name if name.startswith("lm_head") else f"model.{name}": t for name, t in state.items()}
-        io.load_into(
-            self,
-            state,
-            tied=("lm_head.weight",) if self.config.tied else (),
-            ignore=lambda name: name.endswith("rotary_emb.inv_freq"),
-        )
+        # A file that was saved without the language model's head lacks the prefix.
+        io.load_into(self, state, prefix="model.", ignore=("*rotary_emb.inv_freq",))
 
 
 # Llama's tensors in the order of a llama2.c file, each with its layers one after the other.
