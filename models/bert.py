@@ -16,8 +16,9 @@ from typing import Any, ClassVar, Self
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
-from models.past import positions_of
-from models.pretrained import Pretrained
+
+from .past import positions_of
+from .pretrained import Pretrained
 
 ACTIVATIONS = {
     "gelu": F.gelu,
@@ -303,7 +304,7 @@ class BertForSequenceClassification(BertBase):
     With one label (N = 1) the labels are numbers, and the loss is their squared error. `weight` (N,) weighs classes.
     """
 
-    heads = ("classifier.",)
+    heads, task = ("classifier.",), "classify"
 
     def __init__(self, config: BertConfig):
         super().__init__(config)
@@ -311,6 +312,13 @@ class BertForSequenceClassification(BertBase):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.apply(self._init_weights)
+
+    @mg.no_grad()
+    def probabilities(
+        self, tokens: mg.Tensor, mask: mg.Tensor | None = None, segments: mg.Tensor | None = None
+    ) -> mg.Tensor:
+        """(B, N) of each class."""
+        return F.softmax(self(tokens, mask, segments)[0], dim=1)
 
     def forward(
         self, tokens: mg.Tensor, mask: mg.Tensor | None = None, segments: mg.Tensor | None = None,
@@ -328,7 +336,7 @@ class BertForSequenceClassification(BertBase):
 class BertForTokenClassification(BertBase):
     """`logits, loss = model(tokens, mask, segments, labels)`: (B, T, N) logits, labels (B, T), -100 where not asked."""
 
-    heads = ("classifier.",)
+    heads, task = ("classifier.",), "tag"
 
     def __init__(self, config: BertConfig):
         super().__init__(config)
@@ -356,7 +364,7 @@ class BertForQuestionAnswering(BertBase):
     loss is the mean of both cross-entropies.
     """
 
-    heads = ("qa_outputs.",)
+    heads, task = ("qa_outputs.",), "answer"
 
     def __init__(self, config: BertConfig):
         super().__init__(config)

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
-from models.weights import load_weights, read_weights
+
+from .weights import load_weights, read_weights
 
 
 def must_be_images(x: mg.Tensor, channels: int, size: int | None = None) -> None:

@@ -13,9 +13,10 @@ from typing import Any, Self
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
-from models.past import positions_of
-from models.pretrained import Pretrained
-from models.transformer import EncoderLayer, TransformerConfig, sinusoids
+
+from .past import positions_of
+from .pretrained import Pretrained
+from .transformer import EncoderLayer, TransformerConfig, sinusoids
 
 POOLINGS = ("mean", "max", "first")
 
@@ -53,7 +54,7 @@ class TextClassifier(Pretrained):
     tokens (B, T), mask (B, T) 0 at padding on either side, labels (B,); logits (B, N). `weight` (N,) weighs classes.
     """
 
-    model_type = "text_classifier"
+    model_type, task = "text_classifier", "classify"
 
     def __init__(self, config: TextClassifierConfig):
         super().__init__()

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
-from models.cnn import must_be_images
+
+from .cnn import must_be_images
 
 
 @dataclass

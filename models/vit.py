@@ -14,7 +14,8 @@ from typing import Any
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
-from models.cnn import must_be_images
+
+from .cnn import must_be_images
 
 
 @dataclass
