@@ -167,6 +167,7 @@ from minigrad.serialization import load, save
 if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
     from minigrad import data, distributions, func, io, metrics, nn, optim, utils, viz
     from minigrad.func import vmap
+    from minigrad.pipeline import pipeline
 
 float, double, half = float32, float64, float16
 cfloat, cdouble = complex64, complex128
@@ -441,6 +442,8 @@ def __getattr__(name):
 
     from minigrad.alias import missing
 
+    if name == "pipeline":
+        return importlib.import_module("minigrad.pipeline").pipeline
     if name == "vmap":
         return importlib.import_module("minigrad.func").vmap
     if name in _MODULES:
@@ -453,4 +456,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_MODULES, *_ONE_MACHINE, *_OF_FUNCTIONAL, "vmap"})
+    return sorted({*globals(), *_MODULES, *_ONE_MACHINE, *_OF_FUNCTIONAL, "pipeline", "vmap"})

@@ -207,7 +207,7 @@ class Llama(Pretrained):
 
     def next_logits(self, tokens: mg.Tensor, past: Past | None = None, mask: mg.Tensor | None = None) -> mg.Tensor:
         """(B, V) logits of the token after the last one."""
-        return self(tokens, past=past, mask=mask)[0][:, -1]
+        return self.lm_head(self.hidden(tokens, past, mask)[:, -1])
 
     def generate(self, tokens: mg.Tensor, max_new_tokens: int | None = None, **how: Any) -> mg.Tensor:
         """Extend (B, T) tokens; `models.generation.generate` says how."""
