@@ -167,7 +167,6 @@ from minigrad.serialization import load, save
 if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
     from minigrad import data, distributions, func, io, metrics, nn, optim, utils, viz
     from minigrad.func import vmap
-    from minigrad.pipeline import pipeline
 
 float, double, half = float32, float64, float16
 cfloat, cdouble = complex64, complex128
@@ -422,6 +421,7 @@ _MODULES = (
     "pruning",
     "quantization",
     "special",
+    "text",
     "train",
     "utils",
     "viz",
