@@ -4,7 +4,7 @@
 
 Canvases of 48 x 48 pixels hold two digits of 12 to 24 pixels. The cell of a 12 x 12 grid in which the middle of a digit
 lies says so, and gives its box and class. The figure is AP50: the precision of boxes that overlap a true one of their
-class by half (IoU 0.5), averaged over recalls and classes. The baseline puts a box into each quarter. Redmon et al., 2016.
+class by half (IoU 0.5), averaged over recalls and classes. The baseline: a box in each quarter. Redmon et al., 2016.
 """
 
 import argparse
