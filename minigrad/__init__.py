@@ -443,7 +443,7 @@ def __getattr__(name):
     from minigrad.alias import missing
 
     if name == "pipeline":
-        return importlib.import_module("minigrad.pipeline").pipeline
+        return importlib.import_module("minigrad.pipelines").pipeline
     if name == "vmap":
         return importlib.import_module("minigrad.func").vmap
     if name in _MODULES:

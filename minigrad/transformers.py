@@ -354,7 +354,7 @@ def set_seed(seed: int) -> None:
 
 def pipeline(task: str | None = None, model: Any = None, **options: Any) -> Any:
     """`pipeline(task, model=folder)`: `minigrad.pipeline` of the folder, which knows its task."""
-    from minigrad.pipeline import pipeline as of_folder
+    from minigrad.pipelines import pipeline as of_folder
 
     if model is None:
         raise ValueError(f"pipeline({task!r}) needs model=, a folder: minigrad downloads no models")
