@@ -417,6 +417,7 @@ _MODULES = (
     "optim",
     "quantization",
     "special",
+    "text",
     "utils",
 )  # `import minigrad` should cost little
 
