@@ -31,7 +31,8 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         tokenizer.bin, tok*.bin                            llama2.c
 
     tokenizer_config.json, special_tokens_map.json and added_tokens.json beside it give special tokens, sides and
-    lengths. Raises FileNotFoundError where there is no such file, ValueError where one is broken.
+    lengths; where they know no `model_max_length`, the number of positions in the model's config.json is it. Raises
+    FileNotFoundError where there is no such file, ValueError where one is broken.
     """
     path = Path(folder)
     if path.is_dir():
@@ -48,7 +49,18 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
     for token_id, token in _added(settings).items():
         if (found := tokenizer.token_to_id(token)) != token_id:
             raise ValueError(f"{file.parent}: its settings say that {token!r} is token {token_id}, but it is {found}")
+    if tokenizer.model_max_length is None:
+        tokenizer.model_max_length = _positions(file.parent)
     return tokenizer
+
+
+def _positions(folder: Path) -> int | None:
+    """How many positions the model in the folder has, as far as its config.json says."""
+    if not (folder / "config.json").is_file():
+        return None
+    config = read_json(folder / "config.json")
+    found = config.get("max_position_embeddings", config.get("n_positions"))
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def _found_in(folder: Path) -> tuple[Path, Loader]:

@@ -56,7 +56,7 @@ def test_a_tiny_gpt2_has_unknown_bytes():
     tokenizer = load_tokenizer(published("weights/hf-tiny-gpt2"))
     assert (len(tokenizer), tokenizer.unk_token_id, tokenizer.eos_token_id) == (21, 19, 20)
     assert tokenizer.tokenize("low Z") == ["l", "o", "w", "Ġ", "<unk>"]
-    assert tokenizer.model_max_length is None
+    assert tokenizer.model_max_length == 1024  # of config.json
 
 
 # WordPiece

@@ -56,6 +56,9 @@ def test_settings_of_a_bert_folder(tmp_path):
     assert tokenizer.tokenize("Hello hello") == ["[UNK]", "hello"]
     assert tokenizer("cat", padding="max_length").input_ids == [0, 0, 2, 11, 3]
     assert len(tokenizer("the cat the cat", truncation=True).input_ids) == 5
+    (tmp_path / "tokenizer_config.json").unlink()
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "max_position_embeddings": 4}')
+    assert len(load_tokenizer(tmp_path)("the cat the cat", truncation=True).input_ids) == 4
 
 
 def test_settings_of_a_gpt2_folder(tmp_path):
