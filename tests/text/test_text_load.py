@@ -79,6 +79,22 @@ def test_settings_of_a_gpt2_folder(tmp_path):
     assert tokenizer.decode(tokenizer.encode("a ."), skip_special_tokens=True) == " a."
 
 
+def test_a_folder_that_holds_another_tokenizer(tmp_path):
+    write_bin(tmp_path / "tokenizer.bin", llama2c())
+    own, library, by_hand = ByteTokenizer(), bert(), llama2c()
+    library.pad_token = None
+    (tmp_path / "special_tokens_map.json").write_text('{"pad_token": "cat"}')
+    library.save(tmp_path)
+    assert load_tokenizer(tmp_path).pad_token is None  # the older file does not give it one
+    with pytest.raises(FileExistsError, match="another tokenizer, tokenizer.json, which load_tokenizer would read"):
+        by_hand.save(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text('{"added_tokens_decoder": {"7": "x"}, "padding_side": "left"}')
+    own.save(tmp_path)
+    assert load_tokenizer(tmp_path).settings() == own.settings()
+    with pytest.raises(FileExistsError, match="another tokenizer, minigrad_tokenizer.json"):
+        library.save(tmp_path)
+
+
 def test_what_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file or folder bert-base-uncased; .* download its files"):
         load_tokenizer("bert-base-uncased")
