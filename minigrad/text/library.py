@@ -13,8 +13,8 @@ from typing import Any, Self
 
 from minigrad.text.batching import Pieces
 from minigrad.text.extra import library
-from minigrad.text.special import Template, around, as_bert, sort_by_role
-from minigrad.text.tokenizer import Tokenizer
+from minigrad.text.special import ROLES, Template, around, as_bert, sort_by_role
+from minigrad.text.tokenizer import OWN_FILE, Tokenizer
 from minigrad.text.vocabulary import read_merges, read_vocabulary, read_wordpieces
 
 __all__ = ["BPETokenizer", "LibraryTokenizer", "WordPieceTokenizer"]
@@ -27,6 +27,8 @@ class LibraryTokenizer(Tokenizer):
 
     Without `special_tokens`, those that the file marks as special have the roles of their spelling (`WELL_KNOWN`).
     """
+
+    read_before = (OWN_FILE,)
 
     def __init__(
         self,
@@ -241,7 +243,6 @@ def _read(path: Path) -> Any:
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
-    """tokenizer_config.json, without what is not known."""
-    known = {name: value for name, value in config.items() if value is not None}
-    text = json.dumps(known, ensure_ascii=False, indent=2)
+    """tokenizer_config.json. Roles that no token has are null, so that no older file beside it gives them one."""
+    text = json.dumps({**dict.fromkeys(ROLES), **config}, ensure_ascii=False, indent=2)
     (folder / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ from typing import Any
 
 from minigrad.text.batching import Pieces
 from minigrad.text.library import write_config
-from minigrad.text.sentencepieces import around_texts, text_of_pieces
+from minigrad.text.sentencepieces import SentencePieceTokenizer, around_texts, text_of_pieces
 from minigrad.text.special import around, sort_by_role
 from minigrad.text.tokenizer import Tokenizer
 
@@ -33,6 +33,8 @@ class Llama2cTokenizer(Tokenizer):
     character); then the two neighbours whose union is the token of the highest score become one, the leftmost of
     equals, until no union is a token.
     """
+
+    read_before = (*SentencePieceTokenizer.read_before, "tokenizer.model")
 
     def __init__(
         self,

@@ -9,10 +9,10 @@ from typing import Any
 
 from minigrad.text.library import BPETokenizer, LibraryTokenizer, WordPieceTokenizer
 from minigrad.text.llama2c import Llama2cTokenizer
-from minigrad.text.own import OWN_FILE, ListTokenizer
+from minigrad.text.own import ListTokenizer
 from minigrad.text.sentencepieces import SentencePieceTokenizer
 from minigrad.text.special import ROLES
-from minigrad.text.tokenizer import Tokenizer
+from minigrad.text.tokenizer import OWN_FILE, Tokenizer
 from minigrad.text.vocabulary import read_json
 
 __all__ = ["load_tokenizer"]
@@ -31,7 +31,8 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         tokenizer.bin, tok*.bin                            llama2.c
 
     tokenizer_config.json, special_tokens_map.json and added_tokens.json beside it give special tokens, sides and
-    lengths. Raises FileNotFoundError where there is no such file, ValueError where one is broken.
+    lengths; where they know no `model_max_length`, the number of positions in the model's config.json is it. Raises
+    FileNotFoundError where there is no such file, ValueError where one is broken.
     """
     path = Path(folder)
     if path.is_dir():
@@ -43,12 +44,23 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
             f"there is no file or folder {path}; if it names a model on a hub, download its files into a folder first "
             "(with a browser or `git clone`) and give that folder's path"
         )
-    settings = _settings(file.parent)
+    settings = {} if file.name == OWN_FILE else _settings(file.parent)  # that file says all
     tokenizer = load(file, settings)
     for token_id, token in _added(settings).items():
         if (found := tokenizer.token_to_id(token)) != token_id:
             raise ValueError(f"{file.parent}: its settings say that {token!r} is token {token_id}, but it is {found}")
+    if tokenizer.model_max_length is None:
+        tokenizer.model_max_length = _positions(file.parent)
     return tokenizer
+
+
+def _positions(folder: Path) -> int | None:
+    """How many positions the model in the folder has, as far as its config.json says."""
+    if not (folder / "config.json").is_file():
+        return None
+    config = read_json(folder / "config.json")
+    found = config.get("max_position_embeddings", config.get("n_positions"))
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def _found_in(folder: Path) -> tuple[Path, Loader]:
@@ -137,11 +149,11 @@ def _settings(folder: Path) -> Settings:
     said: Settings = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         if (folder / name).is_file():
-            said.update({key: value for key, value in read_json(folder / name).items() if value is not None})
+            said.update(read_json(folder / name))
     if (folder / "added_tokens.json").is_file():
         added = read_json(folder / "added_tokens.json")
         said.setdefault("added_tokens_decoder", {str(token_id): token for token, token_id in added.items()})
-    return said
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _added(said: Mapping[str, Any]) -> dict[int, str]:

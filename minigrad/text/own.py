@@ -12,11 +12,10 @@ from typing import Any, ClassVar, Self
 from minigrad.text.batching import Pieces
 from minigrad.text.special import ROLES, around, as_bert, sort_by_role
 from minigrad.text.strings import checked_text, split_at
-from minigrad.text.tokenizer import Tokenizer
+from minigrad.text.tokenizer import OWN_FILE, Tokenizer
 
-__all__ = ["OWN_FILE", "ByteTokenizer", "CharacterTokenizer", "ListTokenizer", "WordTokenizer"]
+__all__ = ["ByteTokenizer", "CharacterTokenizer", "ListTokenizer", "WordTokenizer"]
 
-OWN_FILE = "minigrad_tokenizer.json"
 FORMAT = "minigrad tokenizer 1"
 LIKE_BERT = {
     "pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]",

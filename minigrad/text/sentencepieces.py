@@ -10,7 +10,7 @@ from minigrad.text.batching import Pieces
 from minigrad.text.extra import library
 from minigrad.text.library import write_config
 from minigrad.text.special import around, sort_by_role
-from minigrad.text.tokenizer import Tokenizer
+from minigrad.text.tokenizer import OWN_FILE, Tokenizer
 
 __all__ = ["SentencePieceTokenizer", "text_of_pieces"]
 
@@ -27,6 +27,8 @@ class SentencePieceTokenizer(Tokenizer):
     add_eos_token   </s> after each text; None: where the model has no <s>
     added_tokens    tokens with the ids after the model's
     """
+
+    read_before = (OWN_FILE, "tokenizer.json", "vocab.json", "encoder.json", "vocab.txt")
 
     def __init__(
         self,

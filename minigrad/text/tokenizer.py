@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from minigrad.text.encoding import SIDES, Encoding
 from minigrad.text.special import ROLES, Role, RoleId, Template, sort_by_role
 from minigrad.text.strings import checked_text, clean_up, integers, split_at
 
-__all__ = ["Tokenizer"]
+__all__ = ["OWN_FILE", "Tokenizer"]
+
+OWN_FILE = "minigrad_tokenizer.json"  # of own.py, and the first that `load_tokenizer` looks for
 
 
 class Tokenizer:
@@ -35,6 +37,8 @@ class Tokenizer:
     model_input_names               the entries of an encoding
     clean_up_tokenization_spaces    decode takes the spaces before punctuation away again
     """
+
+    read_before: ClassVar[tuple[str, ...]] = ()  # files that `load_tokenizer` prefers to the kind's own
 
     bos_token, eos_token, unk_token, sep_token = Role(), Role(), Role(), Role()
     pad_token, cls_token, mask_token = Role(), Role(), Role()
@@ -277,8 +281,16 @@ class Tokenizer:
     # Files
 
     def save(self, folder: str | Path) -> None:
-        """Write what `load_tokenizer(folder)` makes the same tokenizer of again. The folder is made if need be."""
+        """Write what `load_tokenizer(folder)` makes the same tokenizer of again. The folder is made if need be.
+
+        Raises FileExistsError where another tokenizer's file lies there that would be read instead.
+        """
         path = Path(folder)
+        if other := next((name for name in self.read_before if (path / name).exists()), None):
+            raise FileExistsError(
+                f"{path} holds another tokenizer, {other}, which load_tokenizer would read instead of a "
+                f"{type(self).__name__}; remove it or choose another folder"
+            )
         path.mkdir(parents=True, exist_ok=True)
         self._write(path)
 

@@ -56,6 +56,9 @@ def test_settings_of_a_bert_folder(tmp_path):
     assert tokenizer.tokenize("Hello hello") == ["[UNK]", "hello"]
     assert tokenizer("cat", padding="max_length").input_ids == [0, 0, 2, 11, 3]
     assert len(tokenizer("the cat the cat", truncation=True).input_ids) == 5
+    (tmp_path / "tokenizer_config.json").unlink()
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "max_position_embeddings": 4}')
+    assert len(load_tokenizer(tmp_path)("the cat the cat", truncation=True).input_ids) == 4
 
 
 def test_settings_of_a_gpt2_folder(tmp_path):
@@ -74,6 +77,22 @@ def test_settings_of_a_gpt2_folder(tmp_path):
     assert tokenizer.encode("low<tool><more>") == [262, 258, 263, 264] and tokenizer.model_max_length is None
     assert tokenizer.decode([263, 264, 257], skip_special_tokens=True) == "<more>low"
     assert tokenizer.decode(tokenizer.encode("a ."), skip_special_tokens=True) == " a."
+
+
+def test_a_folder_that_holds_another_tokenizer(tmp_path):
+    write_bin(tmp_path / "tokenizer.bin", llama2c())
+    own, library, by_hand = ByteTokenizer(), bert(), llama2c()
+    library.pad_token = None
+    (tmp_path / "special_tokens_map.json").write_text('{"pad_token": "cat"}')
+    library.save(tmp_path)
+    assert load_tokenizer(tmp_path).pad_token is None  # the older file does not give it one
+    with pytest.raises(FileExistsError, match="another tokenizer, tokenizer.json, which load_tokenizer would read"):
+        by_hand.save(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text('{"added_tokens_decoder": {"7": "x"}, "padding_side": "left"}')
+    own.save(tmp_path)
+    assert load_tokenizer(tmp_path).settings() == own.settings()
+    with pytest.raises(FileExistsError, match="another tokenizer, minigrad_tokenizer.json"):
+        library.save(tmp_path)
 
 
 def test_what_is_not_there(tmp_path):

@@ -1,6 +1,7 @@
 """SentencePiece models, and the same vocabularies in llama2.c's format, applied by hand."""
 
 import functools
+import pickle
 import struct
 
 import pytest
@@ -112,7 +113,8 @@ def test_saved_and_loaded(make, tmp_path):
     tokenizer.save(tmp_path / "more")
     again = load_tokenizer(tmp_path / "more")
     assert type(again) is type(make()) and again.settings() == tokenizer.settings() and again.added == tokenizer.added
-    assert again("hello <x> 我", "cat<pad>") == tokenizer("hello <x> 我", "cat<pad>")
+    for other in (again, pickle.loads(pickle.dumps(tokenizer))):
+        assert other("hello <x> 我", "cat<pad>") == tokenizer("hello <x> 我", "cat<pad>")
     assert again.decode([1, len(tokenizer) - 1, 0]) == "<s><x><unk>"
     assert again.vocab_size == len(again) - 2 == make().vocab_size
     with pytest.raises(IndexError, match=f"token {len(again)} is not in the vocabulary"):
