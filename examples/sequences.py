@@ -84,10 +84,15 @@ def pairs_of_file(path: str, seed: int) -> tuple[Pairs, Pairs, Pairs]:
 
 
 def vocabulary_of(pairs: Pairs, size: int) -> Any:
-    """A tokenizer with one vocabulary of word pieces for both sides of the pairs."""
+    """A tokenizer with one vocabulary of word pieces for both sides of the pairs. A word has the same pieces wherever
+    it stands, first or not: otherwise the first word could not be copied.
+    """
     from minigrad.text import train_bpe
 
-    return train_bpe([text for pair in pairs for text in pair], size, special_tokens=SPECIAL)
+    texts = [text for pair in pairs for text in pair]
+    return training.or_exit(
+        lambda: train_bpe(texts, size, special_tokens=SPECIAL, add_prefix_space=True), "--vocabulary"
+    )
 
 
 def encoded(tokenizer: Any, pairs: Pairs) -> tuple[list[list[int]], list[list[int]]]:
@@ -97,7 +102,7 @@ def encoded(tokenizer: Any, pairs: Pairs) -> tuple[list[list[int]], list[list[in
 
 def ids_of(tokenizer: Any, text: str) -> list[int]:
     """The tokens of a text alone, without those that mark its beginning and end."""
-    return [i for i in tokenizer.encode(text) if i not in (tokenizer.bos_token_id, tokenizer.eos_token_id)]
+    return tokenizer.encode(text, add_special_tokens=False)
 
 
 def padded(rows: Sequence[Sequence[int]], pad: int, device: mg.device | None) -> tuple[mg.Tensor, mg.Tensor]:
