@@ -11,10 +11,8 @@ model, a sample, and `loss.png`; all of it is in the folder --out. Ctrl-C stops 
 """
 
 import argparse
-import math
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))  # models/ lies beside examples/
 
@@ -24,7 +22,6 @@ import minigrad as mg
 from minigrad import data
 from models.gpt import GPT, GPTConfig
 
-NOT_SAVED = ("out", "resume", "device", "print_losses", "threads")  # what decides no number of the run
 SAMPLING = ("sample_length", "temperature", "top_k")  # flags that a resumed run may change
 
 
@@ -33,7 +30,6 @@ def arguments() -> argparse.Namespace:
     p.add_argument(
         "--data", default="python_docs", help="python_docs, shakespeare, or a text file (default: %(default)s)"
     )
-    p.add_argument("--out", default="runs/gpt", help="folder for checkpoint, sample and picture (default: %(default)s)")
     p.add_argument("--steps", type=int, default=2000, help="optimizer steps (default: %(default)s)")
     p.add_argument("--batch-size", type=int, default=12, help="sequences a step (default: %(default)s)")
     p.add_argument("--block-size", type=int, default=64, help="characters of context (default: %(default)s)")
@@ -55,15 +51,9 @@ def arguments() -> argparse.Namespace:
     )
     p.add_argument("--temperature", type=float, default=0.7, help="of the sample (default: %(default)s)")
     p.add_argument("--top-k", type=int, default=10, help="characters to choose from, 0 for all (default: %(default)s)")
-    p.add_argument("--seed", type=int, default=1337, help="of weights, batches and sample (default: %(default)s)")
-    p.add_argument("--device", default=None, help="cpu or cuda (default: $MINIGRAD_DEVICE, else cpu)")
-    p.add_argument("--threads", type=int, help="of matrix products; 1 where other programs are running (default: all)")
-    p.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
-    p.add_argument("--print-losses", action="store_true", help="print every loss in full (to compare runs bit for bit)")
+    training.add_common_flags(p, out="runs/gpt")
     args = p.parse_args()
-    for name in ("steps", "batch_size", "block_size", "layers", "heads", "channels", "eval_every"):
-        if getattr(args, name) < 1:
-            p.error(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
+    training.check_positive(p, args, "steps", "batch_size", "block_size", "layers", "heads", "channels", "eval_every")
     if args.channels % args.heads:
         p.error(f"--channels ({args.channels}) must be a multiple of --heads ({args.heads})")
     if not 0 <= args.dropout < 1:
@@ -81,14 +71,6 @@ def read_text(source: str) -> tuple[str, str]:
         sys.exit(f"--data: no such file: {source} (or one of: python_docs, shakespeare)")
     with open(source, encoding="utf-8") as file:
         return data.train_validation_split(file.read())
-
-
-def learning_rate(step: int, args: argparse.Namespace) -> float:
-    """Linear warm-up to --lr, then half a cosine down to a tenth of it."""
-    if step < args.warmup:
-        return args.lr * (step + 1) / (args.warmup + 1)
-    done = min((step - args.warmup) / max(args.steps - args.warmup, 1), 1.0)
-    return args.lr * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def random_batch(ids: mg.Tensor, args: argparse.Namespace) -> tuple[mg.Tensor, mg.Tensor]:
@@ -115,8 +97,6 @@ def validation_loss(model: GPT, ids: mg.Tensor, block: int) -> float:
 
 def main() -> None:
     args = arguments()
-    path = os.path.join(args.out, "checkpoint.mg")
-    settings = {k: v for k, v in vars(args).items() if k not in NOT_SAVED}
     device = training.chosen_device(args.device)
     training.use_threads(args.threads)
     mg.manual_seed(args.seed)
@@ -144,63 +124,31 @@ def main() -> None:
     optimizer = mg.optim.AdamW(model.parameter_groups(args.weight_decay), lr=args.lr, betas=(0.9, 0.99))
     print(f"a GPT of {sum(p.numel() for p in model.parameters()):,} parameters on {device}")
 
-    losses: list[float] = []
-    validations: list[tuple[int, float]] = []
-    if args.resume:
-        checkpoint = training.load_checkpoint(path)
-        training.refuse_changes(settings, checkpoint["settings"], [k for k in settings if k not in SAMPLING])
-        training.restore(checkpoint, model, optimizer)
-        losses, validations = checkpoint["losses"], checkpoint["validations"]
-        print(f"resumed from {path} after step {len(losses)}")
-
-    def save() -> None:
-        training.save_checkpoint(
-            path, model, optimizer, settings=settings, losses=losses, validations=validations,
-            config=vars(config), tokenizer=tokenizer.to_dict(),
-        )  # fmt: skip
-
-    started = time.perf_counter()
-    with training.Interrupt() as stop, training.progress(args.steps, len(losses), "step", "training") as bar:
-        for step in range(len(losses), args.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, args)
-            x, y = random_batch(train_ids, args)
-            _, loss = model(x, y)
-            optimizer.zero_grad()
-            loss.backward()
-            mg.nn.utils.clip_grad_norm_(model.parameters(), args.grad_clip)
-            optimizer.step()
-
-            losses.append(loss.item())
-            training.stop_on_bad_loss(losses[-1], step + 1, path)
-            if args.print_losses:
-                training.say(bar, f"loss {step + 1} {losses[-1]!r}")
-            bar.update()
-            last = step + 1 == args.steps
-            if (step + 1) % args.eval_every == 0 or last:
-                validations.append((step + 1, validation_loss(model, val_ids, args.block_size)))
-                training.say(bar, f"step {step + 1:5d}: validation loss {validations[-1][1]:.4f}")
-            if (step + 1) % args.eval_every == 0 or last or stop:
-                save()
-            speed = bar.format_dict["rate"] or 0
-            bar.set_postfix_str(
-                f"loss {losses[-1]:.3f}, {speed * args.batch_size * args.block_size:,.0f} chars/s", refresh=False
-            )
-            if stop and not last:
-                break
-    if len(losses) < args.steps:
-        print(f"\nstopped after step {len(losses)}; saved to {path}. To go on, run the same command with --resume")
-        sys.exit(130)
-    print(f"trained for {time.perf_counter() - started:.0f} s")
+    run = training.Run(
+        args, args.steps, model, optimizer, free=SAMPLING, config=vars(config), tokenizer=tokenizer.to_dict()
+    )
+    for step in run:
+        rate = training.warm_up_and_decay(step, args.steps, args.lr, args.warmup)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        x, y = random_batch(train_ids, args)
+        _, loss = model(x, y)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = mg.nn.utils.clip_grad_norm_(model.parameters(), args.grad_clip)
+        optimizer.step()
+        run.record(step, loss.item(), lr=rate, gradient_norm=float(norm))
+        if run.due(step, args.eval_every):
+            run.validated(step, validation_loss(model, val_ids, args.block_size))
 
     # How good is it? Beside a model that knows only which character follows which.
-    final = validations[-1][1]
+    final = run.validations[-1][1]
     print(
         f"validation loss {final:.4f} nats a character, a bigram model's {bigram:.4f}: "
         f"{abs(bigram - final):.4f} {'better' if final < bigram else 'worse: train longer'}"
     )
     picture, title = os.path.join(args.out, "loss.png"), f"A character-level GPT on {args.data}"
-    training.plot_losses(picture, title, "nats a character", losses, validations, bigram=bigram)
+    training.plot_losses(picture, title, "nats a character", run.losses, run.validations, bigram=bigram)
 
     if args.sample_length:
         prompt = (

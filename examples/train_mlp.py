@@ -26,20 +26,13 @@ from models.mlp import MLP
 def arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", default="mnist", choices=("mnist", "fashion", "digits"), help="(default: %(default)s)")
-    p.add_argument("--out", default="runs/mlp", help="folder for checkpoint and picture (default: %(default)s)")
     p.add_argument("--epochs", type=int, default=5, help="passes over the training images (default: %(default)s)")
     p.add_argument("--hidden", type=int, default=500, help="hidden units (default: %(default)s)")
     p.add_argument("--batch-size", type=int, default=64, help="images a step (default: %(default)s)")
     p.add_argument("--lr", type=float, default=1e-3, help="Adam's learning rate (default: %(default)s)")
-    p.add_argument("--seed", type=int, default=0, help="of weights and order (default: %(default)s)")
-    p.add_argument("--device", default=None, help="cpu or cuda (default: $MINIGRAD_DEVICE, else cpu)")
-    p.add_argument("--threads", type=int, help="of matrix products; 1 where other programs are running (default: all)")
-    p.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
-    p.add_argument("--print-losses", action="store_true", help="print every loss in full (to compare runs bit for bit)")
+    training.add_common_flags(p, out="runs/mlp", seed=0)
     args = p.parse_args()
-    for name in ("epochs", "hidden", "batch_size"):
-        if getattr(args, name) < 1:
-            p.error(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
+    training.check_positive(p, args, "epochs", "hidden", "batch_size")
     return args
 
 
@@ -68,7 +61,7 @@ def accuracy(model: MLP, test: data.TensorDataset) -> float:
 def main() -> None:
     args = arguments()
     path = os.path.join(args.out, "checkpoint.mg")
-    settings = {k: v for k, v in vars(args).items() if k not in ("out", "resume", "device", "print_losses", "threads")}
+    settings = {k: v for k, v in vars(args).items() if k not in training.NOT_SAVED}
     device = training.chosen_device(args.device)
     training.use_threads(args.threads)
     train, test, pixels = training.or_exit(lambda: read(args.data, device), "--data")
@@ -94,6 +87,7 @@ def main() -> None:
             path, model, optimizer, settings=settings, losses=losses, results=results, order_state=order_state
         )
 
+    board = training.Board(args.tensorboard)
     started, best = time.perf_counter(), max((a for _, a in results), default=0.0)
     total = args.epochs * len(loader)
     with training.Interrupt() as stop, training.progress(total, len(losses), "step", "training") as bar:
@@ -114,6 +108,7 @@ def main() -> None:
                 training.stop_on_bad_loss(losses[-1], len(losses), path)
                 if args.print_losses:
                     training.say(bar, f"loss {len(losses)} {losses[-1]!r}")
+                board.scalars(len(losses), loss=losses[-1], lr=args.lr)
                 bar.update()
                 speed = (bar.format_dict["rate"] or 0) * args.batch_size
                 bar.set_postfix_str(f"loss {losses[-1]:.3f}, {speed:,.0f} images/s", refresh=False)
@@ -122,10 +117,13 @@ def main() -> None:
             if len(losses) == (epoch + 1) * len(loader):
                 results.append((len(losses), accuracy(model, test)))
                 best = max(best, results[-1][1])
+                board.scalars(len(losses), test_accuracy=results[-1][1])
+                board.histograms(len(losses), model)
                 training.say(bar, f"epoch {epoch + 1}: test accuracy {results[-1][1]:.2%}")
             save()
             if stop and len(losses) < total:
                 break
+    board.close()
     if len(losses) < total:
         print(f"\nstopped after step {len(losses)}; saved to {path}. To go on, run the same command with --resume")
         sys.exit(130)

@@ -274,7 +274,7 @@ class Run:
             refuse_changes(self.settings, checkpoint["settings"], [k for k in self.settings if k not in free])
             restore(checkpoint, model, optimizer)
             self.losses, self.validations, self.kept = (checkpoint[k] for k in ("losses", "validations", "kept"))
-            self.seconds = checkpoint["seconds"]
+            self.seconds, self.total = checkpoint["seconds"], self.kept.get("total", total)
             print(f"resumed from {self.path} after {unit} {len(self.losses)}")
 
     def __iter__(self) -> Iterator[int]:
@@ -284,7 +284,7 @@ class Run:
                 yield step
                 self.seconds = time.perf_counter() - started
                 self.bar.update()
-                if self.stop and len(self.losses) < self.total:
+                if len(self.losses) == self.total or self.stop:
                     break
         if self.saved_at != len(self.losses):
             self.save()
@@ -304,6 +304,10 @@ class Run:
         shown = "".join(f", {name} {value:.3g}" for name, value in others.items())
         self.bar.set_postfix_str(f"loss {running_mean(self.losses[-60:])[-1]:.3f}{shown}", refresh=False)
         self.board.scalars(step + 1, loss=loss, **others)
+
+    def finish(self) -> None:
+        """End the run after this step, as complete: for early stopping. A resumed run ends at the same place."""
+        self.total = self.kept["total"] = len(self.losses)
 
     def due(self, step: int, every: int) -> bool:
         return (step + 1) % every == 0 or step + 1 == self.total

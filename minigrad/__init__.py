@@ -165,7 +165,7 @@ from minigrad.runtime import get_num_threads, set_num_threads, show_config
 from minigrad.serialization import load, save
 
 if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
-    from minigrad import data, distributions, func, io, nn, optim, utils
+    from minigrad import data, distributions, func, io, metrics, nn, optim, utils, viz
     from minigrad.func import vmap
 
 float, double, half = float32, float64, float16
@@ -414,11 +414,17 @@ _MODULES = (
     "distributions",
     "func",
     "io",
+    "lora",
+    "metrics",
     "nn",
     "optim",
+    "pruning",
     "quantization",
     "special",
+    "text",
+    "train",
     "utils",
+    "viz",
 )  # `import minigrad` should cost little
 
 # Functions of networks that PyTorch has here too, with the same arguments.
@@ -436,6 +442,8 @@ def __getattr__(name):
 
     from minigrad.alias import missing
 
+    if name == "pipeline":
+        return importlib.import_module("minigrad.pipelines").pipeline
     if name == "vmap":
         return importlib.import_module("minigrad.func").vmap
     if name in _MODULES:
@@ -448,4 +456,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_MODULES, *_ONE_MACHINE, *_OF_FUNCTIONAL, "vmap"})
+    return sorted({*globals(), *_MODULES, *_ONE_MACHINE, *_OF_FUNCTIONAL, "pipeline", "vmap"})

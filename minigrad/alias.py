@@ -121,6 +121,7 @@ TABLE: dict[str, str] = {
     "torchvision.transforms.functional": "minigrad.vision.functional",
     "torchvision.transforms.transforms": "minigrad.vision.transforms",
     "torchvision.utils": "minigrad.vision.utils",
+    "transformers": "minigrad.transformers",
 }
 
 # Names that a module of PyTorch has and minigrad keeps elsewhere, or under another name.
@@ -130,7 +131,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "torchvision": {"__version__": "minigrad.onemachine.version:__torchvision_version__"},
 }
 
-ROOTS = ("torch", "torchvision")
+ROOTS = ("torch", "torchvision", "transformers")
 
 
 def missing(name: str) -> str:

@@ -1,8 +1,8 @@
 """`python -m minigrad.run SCRIPT [ARGS]`: run a PyTorch program on minigrad, with no PyTorch installed.
 
 The script runs as `python SCRIPT ARGS` would run it (`sys.argv`, `sys.path[0]`, `__name__ == "__main__"`, `__file__`,
-tracebacks, exit code), but with the alias on: `import torch` and `import torchvision` give minigrad. SCRIPT may be a
-folder with a `__main__.py`, or `-m MODULE` as in `python -m MODULE`.
+tracebacks, exit code), but with the alias on: `import torch`, `torchvision` and `transformers` give minigrad. SCRIPT
+may be a folder with a `__main__.py`, or `-m MODULE` as in `python -m MODULE`.
 """
 
 import io
@@ -20,7 +20,7 @@ from minigrad.tensor import Size, Tensor
 USAGE = """usage: python -m minigrad.run SCRIPT [ARGS]
        python -m minigrad.run -m MODULE [ARGS]
 
-Runs a PyTorch program on minigrad: `import torch` and `import torchvision` give minigrad.
+Runs a PyTorch program on minigrad: `import torch`, `torchvision` and `transformers` give minigrad.
 """
 
 

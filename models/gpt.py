@@ -16,9 +16,10 @@ from typing import Any, Self
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
-from models.generation import generate
-from models.past import Past, causal_mask, positions_of
-from models.pretrained import Pretrained
+
+from .generation import generate
+from .past import Past, causal_mask, positions_of
+from .pretrained import Pretrained
 
 # Hugging Face's names for what computes x Phi(x) exactly, and by tanh, as the published GPT-2 does.
 ACTIVATIONS = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu_fast": "tanh"}
@@ -99,7 +100,7 @@ class GPT(Pretrained):
     `GPT.load(folder)` reads GPT-2's published weights and any other of its shape; `model.save(folder)` writes such.
     """
 
-    model_type = "gpt2"
+    model_type, task = "gpt2", "write"
 
     def __init__(self, config: GPTConfig):
         super().__init__()
@@ -175,7 +176,7 @@ class GPT(Pretrained):
 
     def next_logits(self, tokens: mg.Tensor, past: Past | None = None, mask: mg.Tensor | None = None) -> mg.Tensor:
         """(B, V) logits of the token after the last one."""
-        return self(tokens, past=past, mask=mask)[0][:, -1]
+        return self.lm_head(self.hidden(tokens, past, mask)[:, -1])
 
     def generate(self, tokens: mg.Tensor, max_new_tokens: int | None = None, **how: Any) -> mg.Tensor:
         """Extend (B, T) tokens; `models.generation.generate` says how."""

@@ -21,9 +21,10 @@ import numpy as np
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
-from models.generation import generate
-from models.past import Past, causal_mask, positions_of
-from models.pretrained import Pretrained
+
+from .generation import generate
+from .past import Past, causal_mask, positions_of
+from .pretrained import Pretrained
 
 
 @dataclass
@@ -138,7 +139,7 @@ class Llama(Pretrained):
     `Llama.load(folder)` reads a folder in Hugging Face's layout, `read_llama2c(path)` a file of llama2.c.
     """
 
-    model_type = "llama"
+    model_type, task = "llama", "write"
 
     def __init__(self, config: LlamaConfig):
         super().__init__()
@@ -206,7 +207,7 @@ class Llama(Pretrained):
 
     def next_logits(self, tokens: mg.Tensor, past: Past | None = None, mask: mg.Tensor | None = None) -> mg.Tensor:
         """(B, V) logits of the token after the last one."""
-        return self(tokens, past=past, mask=mask)[0][:, -1]
+        return self.lm_head(self.hidden(tokens, past, mask)[:, -1])
 
     def generate(self, tokens: mg.Tensor, max_new_tokens: int | None = None, **how: Any) -> mg.Tensor:
         """Extend (B, T) tokens; `models.generation.generate` says how."""

@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Self
 import minigrad as mg
 from minigrad import nn
 
-ARCHITECTURES = {  # model_type -> (module, class of the bare language model)
-    "bert": "models.bert",
-    "gpt2": "models.gpt",
-    "llama": "models.llama",
-    "rnn": "models.rnn",
-    "text_classifier": "models.text_classifier",
-    "transformer": "models.transformer",
+ARCHITECTURES = {  # model_type in config.json -> the file here
+    "bert": "bert",
+    "gpt2": "gpt",
+    "llama": "llama",
+    "rnn": "rnn",
+    "text_classifier": "text_classifier",
+    "transformer": "transformer",
 }
 
 
@@ -26,6 +26,7 @@ class Pretrained(nn.Module):
     """A model that a folder can hold. A subclass names its `model_type` and turns its config into a dict and back."""
 
     model_type: ClassVar[str]
+    task: ClassVar[str] = ""  # what `minigrad.pipeline` does with it: write, translate, classify, tag, answer
     config: Any
 
     @classmethod
@@ -74,20 +75,37 @@ class Pretrained(nn.Module):
         return model.eval()
 
 
-def architecture_of(model_type: str) -> Any:
-    """The module of `models/` that has an architecture; ValueError with those that are known."""
+def load_model(folder: str | Path, kind: str | None = None, **changes: Any) -> "Pretrained":
+    """The model in a folder, ready for inference, as the class that its config names, or as `kind`.
+
+    Of GPT-2 and Llama there is one class, whatever head the folder was saved with. Raises as `Pretrained.load`, and
+    ValueError for an architecture that is not in this folder of models.
+    """
+    from minigrad import io
+
+    config = io.read_config(folder)
+    model_type = io.model_type_of(config)
     if model_type not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise ValueError(f"unknown architecture: model_type is {model_type!r} in config.json, known are {known}")
-    return importlib.import_module(ARCHITECTURES[model_type])
+    module = importlib.import_module(f".{ARCHITECTURES[model_type]}", __package__)
+    named = kind or next(iter(config.get("architectures") or ()), None)
+    classes = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Pretrained) and value.__module__ == module.__name__
+    }
+    if hasattr(module, "LANGUAGE_MODEL"):
+        return module.LANGUAGE_MODEL.load(folder, **changes)
+    if named not in classes:
+        listed = ", ".join(name for name in classes if name != "BertBase")
+        raise ValueError(f"{folder} holds a {model_type!r} of the class {named!r}; known are {listed}")
+    return classes[named].load(folder, **changes)
 
 
 def load_decoder(folder: str | Path) -> Any:
     """The language model in a folder, whatever its architecture: a GPT-2, a Llama, an RNN."""
-    from minigrad import io
-
-    model_type = io.model_type_of(io.read_config(folder))
-    module = architecture_of(model_type)
-    if not hasattr(module, "LANGUAGE_MODEL"):
-        raise ValueError(f"{folder} holds a {model_type!r}, which does not write text")
-    return module.LANGUAGE_MODEL.load(folder)
+    model = load_model(folder)
+    if model.task != "write":
+        raise ValueError(f"{folder} holds a {type(model).__name__}, which does not write text")
+    return model

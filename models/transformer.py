@@ -19,9 +19,10 @@ from typing import Any, Self
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
-from models.generation import generate
-from models.past import Past, causal_mask, positions_of
-from models.pretrained import Pretrained
+
+from .generation import generate
+from .past import Past, causal_mask, positions_of
+from .pretrained import Pretrained
 
 TYINGS = ("all", "output", "none")
 
@@ -229,7 +230,7 @@ class DecoderPast(Past):
 class Transformer(Pretrained):
     """`logits, loss = Transformer(config)(source, tokens, targets)`; the loss is None without targets."""
 
-    model_type = "transformer"
+    model_type, task = "transformer", "translate"
 
     def __init__(self, config: TransformerConfig):
         super().__init__()

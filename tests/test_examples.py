@@ -117,7 +117,9 @@ def test_train_gpt_resume_refuses_other_settings(tmp_path, text_file):
 
 def test_train_mlp_runs_and_resumes_on_digits(tmp_path):
     flags = ["--data", "digits", "--hidden", "16", "--batch-size", "256", "--print-losses"]
-    whole = run("train_mlp.py", *flags, "--epochs", "3", "--out", str(tmp_path / "whole"))
+    board = str(tmp_path / "board")
+    whole = run("train_mlp.py", *flags, "--epochs", "3", "--out", str(tmp_path / "whole"), "--tensorboard", board)
+    assert any(name.startswith("events") for name in os.listdir(board))
     assert whole.returncode == 0, whole.stderr
     assert "epoch 3: test accuracy" in whole.stdout
     assert sorted(os.listdir(tmp_path / "whole")) == ["checkpoint.mg", "loss.png"]

@@ -41,6 +41,7 @@ from minigrad.data.text import (
     train_validation_split,
 )
 from minigrad.data.wikitext import Article, WikiText2
+from minigrad.data.word_dropout import word_dropout
 
 __all__ = [
     "CIFAR10",
@@ -95,4 +96,5 @@ __all__ = [
     "tinyshakespeare",
     "train_validation_split",
     "unique_rows",
+    "word_dropout",
 ]

@@ -158,3 +158,13 @@ class UninitializedBuffer(_Uninitialized, Tensor):
 def is_lazy(tensor: Any) -> bool:
     """Whether a parameter or buffer has no shape yet."""
     return isinstance(tensor, _Uninitialized)
+
+
+def shared_parameters(module: Any) -> set[int]:
+    """The ids of parameters that more than one module at or below `module` holds, such as a tied embedding."""
+    once: set[int] = set()
+    more: set[int] = set()
+    for owner in module.modules():
+        for parameter in owner._parameters.values():
+            (more if id(parameter) in once else once).add(id(parameter))
+    return more - {id(None)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad import backend, creation, dtype as dtypes
 from minigrad.tensor import Tensor, from_raw
-from minigrad.vision import images, resample
+from minigrad.vision import images, resample, rotation
 from minigrad.vision.images import channels_of, is_pillow, on_rows_and_columns, pillow, size_of
 
 
@@ -201,6 +201,45 @@ def hflip(img: Any) -> Any:
 def vflip(img: Any) -> Any:
     """Top and bottom exchanged."""
     return on_rows_and_columns(img, lambda array, axis: np.flip(array, axis))
+
+
+def rotate(
+    img: Any, angle: float, interpolation: InterpolationMode = InterpolationMode.NEAREST, expand: bool = False,
+    center: Any = None, fill: Any = 0,
+) -> Any:  # fmt: skip
+    """The image turned by `angle` degrees against the clock, about its middle or `center` (x, y); `fill` around it.
+
+    With `expand` the result is as large as it takes to see all of it, and `center` is its middle. `interpolation` is
+    NEAREST or BILINEAR.
+    """
+    modes = (InterpolationMode.NEAREST, InterpolationMode.BILINEAR)
+    if interpolation not in modes:
+        raise ValueError(f"rotate: interpolation is NEAREST or BILINEAR, got {interpolation!r}")
+    if not isinstance(angle, numbers.Real):
+        raise TypeError("Argument angle should be int or float")
+    if center is not None and len(center) != 2:
+        raise ValueError(f"rotate: center is (x, y), got {center!r}")
+    size = rotation.expanded_size(*size_of(img), float(angle)) if expand else None
+    centre = None if center is None or expand else (float(center[0]), float(center[1]))
+
+    def turned(array: np.ndarray, axis: int) -> np.ndarray:
+        planes = array[None] if axis == array.ndim - 2 else array.transpose(2, 0, 1)[None]  # (1, ..., H, W)
+        planes = planes.reshape(1, -1, *planes.shape[-2:])
+        out = rotation.rotate(planes, np.array([float(angle)]), interpolation.value, fill, size, centre)[0]
+        if axis == array.ndim - 2:
+            return out.reshape(*array.shape[:-2], *out.shape[-2:])
+        return out.transpose(1, 2, 0)
+
+    return on_rows_and_columns(img, turned)
+
+
+def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Any, inplace: bool = False) -> Tensor:
+    """A tensor (..., C, H, W) with the rectangle of h rows and w columns from (i, j) on set to `v`."""
+    if not isinstance(img, Tensor):
+        raise TypeError(f"img should be a Tensor, got {type(img).__name__}: use ToTensor before")
+    out = img if inplace else img.clone()
+    out[..., i : i + h, j : j + w] = v
+    return out
 
 
 def to_grayscale(img: Any, num_output_channels: int = 1) -> Any:

@@ -3,18 +3,22 @@
 Random ones draw from minigrad's default generator, in torchvision's order.
 """
 
+import math
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad import random
+from minigrad import creation, random
 from minigrad.nn.module import Module
+from minigrad.tensor import Tensor
 from minigrad.vision import functional
 from minigrad.vision.functional import InterpolationMode, _pair
+from minigrad.vision.mixing import CutMix, MixUp
 
 __all__ = [
-    "CenterCrop", "Compose", "Grayscale", "InterpolationMode", "Lambda", "Normalize", "PILToTensor", "Pad",
-    "RandomCrop", "RandomHorizontalFlip", "RandomVerticalFlip", "Resize", "ToPILImage", "ToTensor", "functional",
+    "CenterCrop", "Compose", "CutMix", "Grayscale", "InterpolationMode", "Lambda", "MixUp", "Normalize", "PILToTensor",
+    "Pad", "RandomCrop", "RandomErasing", "RandomHorizontalFlip", "RandomRotation", "RandomVerticalFlip", "Resize",
+    "ToPILImage", "ToTensor", "functional",
 ]  # fmt: skip
 
 
@@ -225,3 +229,110 @@ class Grayscale(Module):
 
     def __repr__(self) -> str:
         return f"Grayscale(num_output_channels={self.num_output_channels})"
+
+
+class RandomRotation(Module):
+    """Turned by an angle drawn from `degrees` (low, high), or (-degrees, degrees); see `functional.rotate`."""
+
+    def __init__(
+        self, degrees: Any, interpolation: InterpolationMode = InterpolationMode.NEAREST, expand: bool = False,
+        center: Any = None, fill: Any = 0,
+    ):  # fmt: skip
+        super().__init__()
+        if isinstance(degrees, numbers.Real):
+            if degrees < 0:
+                raise ValueError("If degrees is a single number, it must be positive.")
+            degrees = (-degrees, degrees)
+        if len(degrees) != 2:
+            raise ValueError("degrees should be a sequence of length 2.")
+        self.degrees = [float(d) for d in degrees]
+        self.interpolation, self.expand, self.center, self.fill = interpolation, expand, center, fill
+
+    @staticmethod
+    def get_params(degrees: Sequence[float]) -> float:
+        """The angle."""
+        return creation.empty(1).uniform_(float(degrees[0]), float(degrees[1])).item()
+
+    def forward(self, img: Any) -> Any:
+        angle = self.get_params(self.degrees)
+        return functional.rotate(img, angle, self.interpolation, self.expand, self.center, self.fill)
+
+    def __repr__(self) -> str:
+        center = "" if self.center is None else f", center={self.center}"
+        return (
+            f"RandomRotation(degrees={self.degrees}, interpolation={self.interpolation.value}, expand={self.expand}"
+            f"{center}, fill={self.fill})"
+        )
+
+
+class RandomErasing(Module):
+    """With probability `p`, a rectangle of a tensor (..., C, H, W) is overwritten. (Zhong et al., arXiv:1708.04896)
+
+    Its area is a share of the image's drawn from `scale`, its height over its width is drawn from `ratio`, evenly on a
+    log scale. `value` is a number, one for each channel, or "random" for normal noise. A rectangle that does not fit is
+    drawn anew, ten times at most; then the image stays.
+    """
+
+    def __init__(
+        self, p: float = 0.5, scale: Sequence[float] = (0.02, 0.33), ratio: Sequence[float] = (0.3, 3.3),
+        value: Any = 0, inplace: bool = False,
+    ):  # fmt: skip
+        super().__init__()
+        if not isinstance(value, (numbers.Number, str, tuple, list)):
+            raise TypeError("Argument value should be either a number or str or a sequence")
+        if isinstance(value, str) and value != "random":
+            raise ValueError("If value is str, it should be 'random'")
+        for name, pair in (("Scale", scale), ("Ratio", ratio)):
+            if not isinstance(pair, (tuple, list)):
+                raise TypeError(f"{name} should be a sequence")
+        if not 0 <= scale[0] <= scale[1] <= 1:
+            raise ValueError("Scale should be between 0 and 1")
+        if not 0 < ratio[0] <= ratio[1]:
+            raise ValueError(f"ratio should be (min, max), both positive, got {ratio}")
+        if not 0 <= p <= 1:
+            raise ValueError("Random erasing probability should be between 0 and 1")
+        self.p, self.scale, self.ratio, self.value, self.inplace = p, scale, ratio, value, inplace
+
+    @staticmethod
+    def get_params(
+        img: Tensor, scale: Sequence[float], ratio: Sequence[float], value: Sequence[float] | None = None
+    ) -> tuple[int, int, int, int, Tensor]:
+        """(top, left, height, width, values); the whole image and its own values where nothing fitted."""
+        channels, height, width = functional.get_dimensions(img)
+        log_ratio = [math.log(r) for r in ratio]
+        for _ in range(10):
+            area = height * width * creation.empty(1).uniform_(scale[0], scale[1]).item()
+            aspect = math.exp(creation.empty(1).uniform_(log_ratio[0], log_ratio[1]).item())
+            h, w = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+            if not (h < height and w < width):
+                continue
+            if value is None:
+                v = random.randn(channels, h, w)
+            else:
+                v = creation.tensor(value, dtype=img.dtype, device=img.device).view(-1, 1, 1)
+            top = random.randint(0, height - h + 1, size=(1,)).item()
+            left = random.randint(0, width - w + 1, size=(1,)).item()
+            return top, left, h, w, v
+        return 0, 0, height, width, img
+
+    def forward(self, img: Tensor) -> Tensor:
+        if random.rand(1).item() >= self.p:
+            return img
+        if not isinstance(img, Tensor):
+            raise TypeError(f"RandomErasing takes a Tensor, got {type(img).__name__}: use ToTensor before")
+        value = None if isinstance(self.value, str) else self.value
+        if value is not None:
+            value = list(value) if isinstance(value, (tuple, list)) else [value]
+            channels = functional.get_dimensions(img)[0]
+            if len(value) not in (1, channels):
+                raise ValueError(
+                    f"If value is a sequence, it should have either a single value or {channels} (number of input "
+                    "channels)"
+                )
+        return functional.erase(img, *self.get_params(img, self.scale, self.ratio, value), self.inplace)
+
+    def __repr__(self) -> str:
+        return (
+            f"RandomErasing(p={self.p}, scale={self.scale}, ratio={self.ratio}, value={self.value}, "
+            f"inplace={self.inplace})"
+        )

@@ -70,6 +70,7 @@ def test_an_archive_is_downloaded_where_neither_is_there(folder, tmp_path, capsy
         (zipped({"a.tsv": CONTENT})[:-30], r"all\.zip is truncated or damaged"),
         (b"no archive", r"all\.zip is truncated or damaged"),
     ],
+    ids=range(6),  # the bytes of an archive hold the time it was made
 )
 def test_archives_that_do_not_hold_the_member(folder, content, words):
     with pytest.raises(RuntimeError, match=words):
@@ -111,7 +112,9 @@ def test_text_that_is_no_utf_8(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(gzip.compress(b"abc" * 99)[:-9], "truncated"), (gzip.compress(b"a")[:-8] + bytes(8), "CRC")]
+    ("content", "words"),
+    [(gzip.compress(b"abc" * 99)[:-9], "truncated"), (gzip.compress(b"a")[:-8] + bytes(8), "CRC")],
+    ids=("truncated", "CRC"),
 )
 def test_gzipped_text_that_is_damaged(tmp_path, content, words):
     (tmp_path / "a").write_bytes(content)
