@@ -83,13 +83,12 @@ def pairs_of_file(path: str, seed: int) -> tuple[Pairs, Pairs, Pairs]:
     return shuffled[2 * held :], shuffled[:held], shuffled[held : 2 * held]
 
 
-def vocabulary_of(pairs: Pairs, size: int) -> Any:
-    """A tokenizer with one vocabulary of word pieces for both sides of the pairs. A word has the same pieces wherever
-    it stands, first or not: otherwise the first word could not be copied.
+def vocabulary_of(texts: list[str], size: int) -> Any:
+    """A tokenizer with one vocabulary of word pieces for both sides, learnt from the texts of both. A word has the same
+    pieces wherever it stands: a first word could not be copied otherwise.
     """
     from minigrad.text import train_bpe
 
-    texts = [text for pair in pairs for text in pair]
     return training.or_exit(
         lambda: train_bpe(texts, size, special_tokens=SPECIAL, add_prefix_space=True), "--vocabulary"
     )

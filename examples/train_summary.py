@@ -7,7 +7,8 @@
 
 Nearly every word of a title stands in the paragraph too, so the model has to learn where titles stand and to copy. 600
 articles are too few for that: it would learn their names by heart. Therefore --swap of the words in a title are
-replaced, in title and paragraph alike, by words drawn anew each time, and as many of the other words with them.
+replaced, in title and paragraph alike, by words of other texts, drawn anew each time; and some other words with them,
+so that not everything out of place belongs to the title.
 
 The run ends with ROUGE-L on the test articles, beside that of a baseline that says nothing is needed but the first
 words of the paragraph, as many as are best for the training articles. ROUGE-L is the F-measure of the longest common
@@ -58,18 +59,19 @@ def arguments() -> argparse.Namespace:
 # ---------------------------------------------------------------- texts and titles
 
 
-def read_pairs(source: str, seed: int, words: int) -> list[Pairs]:
-    """[training, validation, test] pairs (the first words of a text, its title)."""
+def read_pairs(source: str, seed: int, words: int) -> tuple[list[Pairs], list[str]]:
+    """([training, validation, test] pairs (the first words of a text, its title), all texts to take words from)."""
     if source == "wikitext2":
         articles = [data.WikiText2(split).articles() for split in ("train", "valid", "test")]
-        parts = [
-            [(article.paragraphs[0], article.title) for article in part if article.paragraphs] for part in articles
-        ]
+        parts = [[(paragraphs[0], title) for title, paragraphs in part if paragraphs] for part in articles]
+        texts = [paragraph for _, paragraphs in articles[0] for paragraph in paragraphs]
     elif not os.path.exists(source):
         raise ValueError(f"no such file: {source} (or wikitext2)")
     else:
-        parts = sequences.pairs_of_file(source, seed)
-    return [[(first_words(plain(text), words), plain(title)) for text, title in part] for part in parts]
+        parts = list(sequences.pairs_of_file(source, seed))
+        texts = [text for text, _ in parts[0]]
+    parts = [[(first_words(plain(text), words), plain(title)) for text, title in part] for part in parts]
+    return parts, [plain(text) for text in texts]
 
 
 def plain(text: str) -> str:
@@ -82,14 +84,14 @@ def first_words(text: str, count: int) -> str:
 
 
 def swapped(pair: tuple[str, str], share: float, lexicon: list[str], rng: np.random.Generator) -> tuple[str, str]:
-    """The pair with other words: a `share` of those in the title that carry meaning, and a tenth of that share of the
-    rest, each replaced by a word of the lexicon wherever it stands in text or title.
+    """The pair with other words: a `share` of those in the title that carry meaning, and a quarter of that share of
+    the others, each replaced by a word of the lexicon wherever it stands in text or title.
     """
     text, title = (side.split() for side in pair)
     in_title = {word for word in title if carries_meaning(word)}
     others = {word for word in text if carries_meaning(word)} - in_title
     new = {}
-    for words, p in ((in_title, share), (others, share / 10)):
+    for words, p in ((in_title, share), (others, share / 4)):
         for word in sorted(words):  # sets have no order that a second run would repeat
             if rng.random() < p:
                 new[word] = lexicon[rng.integers(len(lexicon))]
@@ -138,14 +140,14 @@ def main() -> None:
     training.use_threads(args.threads)
     mg.manual_seed(args.seed)
 
-    parts = training.or_exit(lambda: read_pairs(args.data, args.seed, args.words), "--data")
+    parts, texts = training.or_exit(lambda: read_pairs(args.data, args.seed, args.words), "--data")
     train, validation, test = parts
-    tokenizer = sequences.vocabulary_of(train, args.vocabulary)
+    tokenizer = sequences.vocabulary_of([*texts, *(title for _, title in train)], args.vocabulary)
     model = sequences.model_of(args, tokenizer, device)
     optimizer = mg.optim.Adam(model.parameters(), lr=0.0, betas=(0.9, 0.98), eps=1e-9)  # the paper's
     average = Average(model, args.average, args.steps)
     held_out = sequences.Batches(*sequences.encoded(tokenizer, validation), model, 8000, args.seed)
-    lexicon = sorted({word for text, _ in train for word in text.split() if carries_meaning(word)})
+    lexicon = sorted({word for text in texts for word in text.split() if carries_meaning(word)})
     print(f"{len(train):,} articles to learn from, {len(validation):,} to validate, {len(test):,} to test")
 
     def batch(step: int) -> dict[str, mg.Tensor]:

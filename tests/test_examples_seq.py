@@ -52,7 +52,7 @@ def losses(output: str) -> list[str]:
     ("script", "flags", "said"),
     [
         ("train_translation.py", ["--epochs", "2", "--batch-tokens", "120"], "test BLEU"),
-        ("train_summary.py", ["--steps", "8", "--batch-size", "8", "--eval-every", "4"], "the first 3 words"),
+        ("train_summary.py", ["--steps", "8", "--batch-size", "8", "--eval-every", "4"], "words as the title"),
     ],
 )
 def test_runs_stops_and_resumes_bit_for_bit(tmp_path, pairs_file, scripts, monkeypatch, capsys, script, flags, said):
@@ -63,7 +63,7 @@ def test_runs_stops_and_resumes_bit_for_bit(tmp_path, pairs_file, scripts, monke
 
     out = str(tmp_path / "whole")
     whole = run(out, "--tensorboard", str(tmp_path / "board"))
-    assert said in whole or "words as the title" in whole
+    assert said in whole
     assert sorted(os.listdir(out)) == WRITTEN and os.listdir(tmp_path / "board")
     assert all(os.path.getsize(os.path.join(out, name)) > 5_000 for name in ("attention.png", "loss.png"))
 
