@@ -38,7 +38,10 @@ def add_model_flags(p: argparse.ArgumentParser, **defaults: Any) -> None:
     for name, meaning in said.items():
         flag, kind = "--" + name.replace("_", "-"), type(given[name])
         p.add_argument(flag, type=kind, default=given[name], help=f"{meaning} (default: %(default)s)")
-    p.add_argument("--norm-first", action="store_true", help="pre-norm instead of the paper's post-norm")
+    p.add_argument(
+        "--norm-first", action=argparse.BooleanOptionalAction, default=given.get("norm_first", False),
+        help="pre-norm instead of the paper's post-norm",
+    )  # fmt: skip
 
 
 def check_model_flags(p: argparse.ArgumentParser, args: argparse.Namespace) -> None:

@@ -40,11 +40,23 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--data", default="wikitext2", help="wikitext2, or a file of pairs (default: %(default)s)")
     p.add_argument("--steps", type=int, default=4000, help="optimizer steps (default: %(default)s)")
     p.add_argument("--batch-size", type=int, default=32, help="articles a step (default: %(default)s)")
-    p.add_argument("--words", type=int, default=80, help="of the paragraph that are read (default: %(default)s)")
+    p.add_argument("--copy-steps", type=int, default=1000, help="of them to learn copying (default: %(default)s)")
+    p.add_argument("--words", type=int, default=64, help="of the paragraph that are read (default: %(default)s)")
     p.add_argument("--swap", type=float, default=0.5, help="share of words that change places (default: %(default)s)")
     p.add_argument("--eval-every", type=int, default=500, help="steps between validations (default: %(default)s)")
     sequences.add_model_flags(
-        p, vocabulary=4000, layers=2, channels=128, heads=4, hidden=256, dropout=0.1, warmup=400, average=0.2, beams=4
+        p,
+        vocabulary=4000,
+        layers=2,
+        channels=128,
+        heads=4,
+        hidden=256,
+        norm_first=True,
+        dropout=0.1,
+        label_smoothing=0.0,
+        warmup=400,
+        average=0.2,
+        beams=4,
     )
     p.add_argument("--text", help="to give a title to at the end (default: the first of the test set)")
     training.add_common_flags(p, out="runs/summary")
@@ -81,6 +93,17 @@ def plain(text: str) -> str:
 
 def first_words(text: str, count: int) -> str:
     return " ".join(text.split()[:count])
+
+
+def copied(text: str, count: int, rng: np.random.Generator) -> tuple[str, str]:
+    """A passage of at most `count` words of the text, and the run of 16 words in it that begins at one of its first
+    four: far enough for the model to look what it has written, near enough to find out soon.
+    """
+    words = text.split()
+    start = rng.integers(max(len(words) - count, 0) + 1)
+    passage = words[start : start + count]
+    first = rng.integers(min(len(passage), 4))
+    return " ".join(passage), " ".join(passage[first : first + 16])
 
 
 def swapped(pair: tuple[str, str], share: float, lexicon: list[str], rng: np.random.Generator) -> tuple[str, str]:
@@ -151,10 +174,13 @@ def main() -> None:
     print(f"{len(train):,} articles to learn from, {len(validation):,} to validate, {len(test):,} to test")
 
     def batch(step: int) -> dict[str, mg.Tensor]:
-        """The articles of a step, with words swapped; step and seed alone decide which, and how."""
+        """Passages to copy from, later articles, with words swapped; step and seed alone decide which, and how."""
         rng = np.random.default_rng((args.seed, 1, step))
-        rows = training.batch_at(step, len(train), args.batch_size, args.seed)
-        pairs = [swapped(train[i], args.swap, lexicon, rng) for i in rows]
+        if step < args.copy_steps:
+            pairs = [copied(texts[rng.integers(len(texts))], args.words, rng) for _ in range(args.batch_size)]
+        else:
+            pairs = [train[i] for i in training.batch_at(step, len(train), args.batch_size, args.seed)]
+        pairs = [swapped(pair, args.swap, lexicon, rng) for pair in pairs]
         return sequences.batch_of(*sequences.encoded(tokenizer, pairs), model)
 
     run = training.Run(args, args.steps, model, optimizer, free=FREE)
