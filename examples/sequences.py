@@ -38,7 +38,10 @@ def add_model_flags(p: argparse.ArgumentParser, **defaults: Any) -> None:
     for name, meaning in said.items():
         flag, kind = "--" + name.replace("_", "-"), type(given[name])
         p.add_argument(flag, type=kind, default=given[name], help=f"{meaning} (default: %(default)s)")
-    p.add_argument("--norm-first", action="store_true", help="pre-norm instead of the paper's post-norm")
+    p.add_argument(
+        "--norm-first", action=argparse.BooleanOptionalAction, default=given.get("norm_first", False),
+        help="pre-norm instead of the paper's post-norm",
+    )  # fmt: skip
 
 
 def check_model_flags(p: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -83,11 +86,15 @@ def pairs_of_file(path: str, seed: int) -> tuple[Pairs, Pairs, Pairs]:
     return shuffled[2 * held :], shuffled[:held], shuffled[held : 2 * held]
 
 
-def vocabulary_of(pairs: Pairs, size: int) -> Any:
-    """A tokenizer with one vocabulary of word pieces for both sides of the pairs."""
+def vocabulary_of(texts: list[str], size: int) -> Any:
+    """A tokenizer with one vocabulary of word pieces for both sides, learnt from the texts of both. A word has the same
+    pieces wherever it stands: a first word could not be copied otherwise.
+    """
     from minigrad.text import train_bpe
 
-    return train_bpe([text for pair in pairs for text in pair], size, special_tokens=SPECIAL)
+    return training.or_exit(
+        lambda: train_bpe(texts, size, special_tokens=SPECIAL, add_prefix_space=True), "--vocabulary"
+    )
 
 
 def encoded(tokenizer: Any, pairs: Pairs) -> tuple[list[list[int]], list[list[int]]]:
@@ -97,7 +104,7 @@ def encoded(tokenizer: Any, pairs: Pairs) -> tuple[list[list[int]], list[list[in
 
 def ids_of(tokenizer: Any, text: str) -> list[int]:
     """The tokens of a text alone, without those that mark its beginning and end."""
-    return [i for i in tokenizer.encode(text) if i not in (tokenizer.bos_token_id, tokenizer.eos_token_id)]
+    return tokenizer.encode(text, add_special_tokens=False)
 
 
 def padded(rows: Sequence[Sequence[int]], pad: int, device: mg.device | None) -> tuple[mg.Tensor, mg.Tensor]:

@@ -7,7 +7,8 @@
 
 Nearly every word of a title stands in the paragraph too, so the model has to learn where titles stand and to copy. 600
 articles are too few for that: it would learn their names by heart. Therefore --swap of the words in a title are
-replaced, in title and paragraph alike, by words drawn anew each time, and as many of the other words with them.
+replaced, in title and paragraph alike, by words of other texts, drawn anew each time; and some other words with them,
+so that not everything out of place belongs to the title.
 
 The run ends with ROUGE-L on the test articles, beside that of a baseline that says nothing is needed but the first
 words of the paragraph, as many as are best for the training articles. ROUGE-L is the F-measure of the longest common
@@ -39,11 +40,23 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--data", default="wikitext2", help="wikitext2, or a file of pairs (default: %(default)s)")
     p.add_argument("--steps", type=int, default=4000, help="optimizer steps (default: %(default)s)")
     p.add_argument("--batch-size", type=int, default=32, help="articles a step (default: %(default)s)")
-    p.add_argument("--words", type=int, default=80, help="of the paragraph that are read (default: %(default)s)")
+    p.add_argument("--copy-steps", type=int, default=1000, help="of them to learn copying (default: %(default)s)")
+    p.add_argument("--words", type=int, default=64, help="of the paragraph that are read (default: %(default)s)")
     p.add_argument("--swap", type=float, default=0.5, help="share of words that change places (default: %(default)s)")
     p.add_argument("--eval-every", type=int, default=500, help="steps between validations (default: %(default)s)")
     sequences.add_model_flags(
-        p, vocabulary=4000, layers=2, channels=128, heads=4, hidden=256, dropout=0.1, warmup=400, average=0.2, beams=4
+        p,
+        vocabulary=4000,
+        layers=2,
+        channels=128,
+        heads=4,
+        hidden=256,
+        norm_first=True,
+        dropout=0.1,
+        label_smoothing=0.0,
+        warmup=400,
+        average=0.2,
+        beams=4,
     )
     p.add_argument("--text", help="to give a title to at the end (default: the first of the test set)")
     training.add_common_flags(p, out="runs/summary")
@@ -58,18 +71,19 @@ def arguments() -> argparse.Namespace:
 # ---------------------------------------------------------------- texts and titles
 
 
-def read_pairs(source: str, seed: int, words: int) -> list[Pairs]:
-    """[training, validation, test] pairs (the first words of a text, its title)."""
+def read_pairs(source: str, seed: int, words: int) -> tuple[list[Pairs], list[str]]:
+    """([training, validation, test] pairs (the first words of a text, its title), all texts to take words from)."""
     if source == "wikitext2":
         articles = [data.WikiText2(split).articles() for split in ("train", "valid", "test")]
-        parts = [
-            [(article.paragraphs[0], article.title) for article in part if article.paragraphs] for part in articles
-        ]
+        parts = [[(paragraphs[0], title) for title, paragraphs in part if paragraphs] for part in articles]
+        texts = [paragraph for _, paragraphs in articles[0] for paragraph in paragraphs]
     elif not os.path.exists(source):
         raise ValueError(f"no such file: {source} (or wikitext2)")
     else:
-        parts = sequences.pairs_of_file(source, seed)
-    return [[(first_words(plain(text), words), plain(title)) for text, title in part] for part in parts]
+        parts = list(sequences.pairs_of_file(source, seed))
+        texts = [text for text, _ in parts[0]]
+    parts = [[(first_words(plain(text), words), plain(title)) for text, title in part] for part in parts]
+    return parts, [plain(text) for text in texts]
 
 
 def plain(text: str) -> str:
@@ -81,15 +95,26 @@ def first_words(text: str, count: int) -> str:
     return " ".join(text.split()[:count])
 
 
+def copied(text: str, count: int, rng: np.random.Generator) -> tuple[str, str]:
+    """A passage of at most `count` words of the text, and the run of 16 words in it that begins at one of its first
+    four: far enough for the model to look what it has written, near enough to find out soon.
+    """
+    words = text.split()
+    start = rng.integers(max(len(words) - count, 0) + 1)
+    passage = words[start : start + count]
+    first = rng.integers(min(len(passage), 4))
+    return " ".join(passage), " ".join(passage[first : first + 16])
+
+
 def swapped(pair: tuple[str, str], share: float, lexicon: list[str], rng: np.random.Generator) -> tuple[str, str]:
-    """The pair with other words: a `share` of those in the title that carry meaning, and a tenth of that share of the
-    rest, each replaced by a word of the lexicon wherever it stands in text or title.
+    """The pair with other words: a `share` of those in the title that carry meaning, and a quarter of that share of
+    the others, each replaced by a word of the lexicon wherever it stands in text or title.
     """
     text, title = (side.split() for side in pair)
     in_title = {word for word in title if carries_meaning(word)}
     others = {word for word in text if carries_meaning(word)} - in_title
     new = {}
-    for words, p in ((in_title, share), (others, share / 10)):
+    for words, p in ((in_title, share), (others, share / 4)):
         for word in sorted(words):  # sets have no order that a second run would repeat
             if rng.random() < p:
                 new[word] = lexicon[rng.integers(len(lexicon))]
@@ -138,21 +163,24 @@ def main() -> None:
     training.use_threads(args.threads)
     mg.manual_seed(args.seed)
 
-    parts = training.or_exit(lambda: read_pairs(args.data, args.seed, args.words), "--data")
+    parts, texts = training.or_exit(lambda: read_pairs(args.data, args.seed, args.words), "--data")
     train, validation, test = parts
-    tokenizer = sequences.vocabulary_of(train, args.vocabulary)
+    tokenizer = sequences.vocabulary_of([*texts, *(title for _, title in train)], args.vocabulary)
     model = sequences.model_of(args, tokenizer, device)
     optimizer = mg.optim.Adam(model.parameters(), lr=0.0, betas=(0.9, 0.98), eps=1e-9)  # the paper's
     average = Average(model, args.average, args.steps)
     held_out = sequences.Batches(*sequences.encoded(tokenizer, validation), model, 8000, args.seed)
-    lexicon = sorted({word for text, _ in train for word in text.split() if carries_meaning(word)})
+    lexicon = sorted({word for text in texts for word in text.split() if carries_meaning(word)})
     print(f"{len(train):,} articles to learn from, {len(validation):,} to validate, {len(test):,} to test")
 
     def batch(step: int) -> dict[str, mg.Tensor]:
-        """The articles of a step, with words swapped; step and seed alone decide which, and how."""
+        """Passages to copy from, later articles, with words swapped; step and seed alone decide which, and how."""
         rng = np.random.default_rng((args.seed, 1, step))
-        rows = training.batch_at(step, len(train), args.batch_size, args.seed)
-        pairs = [swapped(train[i], args.swap, lexicon, rng) for i in rows]
+        if step < args.copy_steps:
+            pairs = [copied(texts[rng.integers(len(texts))], args.words, rng) for _ in range(args.batch_size)]
+        else:
+            pairs = [train[i] for i in training.batch_at(step, len(train), args.batch_size, args.seed)]
+        pairs = [swapped(pair, args.swap, lexicon, rng) for pair in pairs]
         return sequences.batch_of(*sequences.encoded(tokenizer, pairs), model)
 
     run = training.Run(args, args.steps, model, optimizer, free=FREE)

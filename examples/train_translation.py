@@ -72,7 +72,7 @@ def main() -> None:
 
     # Pairs of sentences -> word pieces -> integers.
     parts = training.or_exit(lambda: read_pairs(args.data, args.seed), "--data")
-    tokenizer = sequences.vocabulary_of(parts[0], args.vocabulary)
+    tokenizer = sequences.vocabulary_of([text for pair in parts[0] for text in pair], args.vocabulary)
     train, validation, test = (sequences.encoded(tokenizer, part) for part in parts)
 
     model = sequences.model_of(args, tokenizer, device)
