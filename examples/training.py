@@ -238,6 +238,11 @@ class Board:
         if self.writer is not None:
             self.writer.add_text(name, text, step)
 
+    def picture(self, step: int, name: str, pixels: mg.Tensor) -> None:
+        """A picture (3, H, W) in [0, 1]."""
+        if self.writer is not None:
+            self.writer.add_image(name, pixels.cpu().numpy(), step)
+
     def close(self) -> None:
         if self.writer is not None:
             self.writer.close()
