@@ -201,7 +201,7 @@ def picture(path: str, trials: list[Any], optuna: Any) -> None:
             chosen = [t for t in trials if t.state == state]
             x, y = [t.params[name] for t in chosen], [list(t.intermediate_values.values())[-1] for t in chosen]
             axes.scatter(x, y, facecolors=fill, edgecolors="tab:blue", label=state.name.lower())
-        axes.set(xlabel=name, xscale="linear" if name == "dropout" else "log")
+        axes.set(xlabel=name, xscale="log" if name == "lr" else "linear")
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("accuracy in validation")
     figure.axes[0].legend(frameon=False)

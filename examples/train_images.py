@@ -1,8 +1,8 @@
 """Train a network to tell what is in a picture: LeNet, a small VGG, a residual network, or a vision Transformer.
 
-    python examples/train_images.py                              LeNet on Fashion-MNIST, about two minutes
-    python examples/train_images.py --model resnet               ResNet-20, about 25 minutes; --depth 32, 44, 56
-    python examples/train_images.py --model vit                  a small vision Transformer, about 15 minutes
+    python examples/train_images.py                              LeNet on Fashion-MNIST, about a minute
+    python examples/train_images.py --model resnet               ResNet-20, about 15 minutes; --depth 32, 44, 56
+    python examples/train_images.py --model vit                  a small vision Transformer, about 12 minutes
     python examples/train_images.py --data cifar10 --model resnet --crop 4 --cutout 8
     python examples/train_images.py --mixup 0.2 --label-smoothing 0.1 --rotate 10
     python examples/train_images.py --rare 0.05 --balance sampler     with half of the classes made rare
@@ -42,7 +42,7 @@ MODELS = {"lenet": (LeNet, LeNetConfig), "vgg": (VGG, VGGConfig), "resnet": (Res
 RECIPES = {  # what each is trained with where the flags do not say otherwise
     "lenet": {"optimizer": "adamw", "epochs": 5, "lr": 3e-3, "weight_decay": 0.01, "crop": 0},
     "vgg": {"optimizer": "sgd", "epochs": 8, "lr": 0.05, "weight_decay": 5e-4, "crop": 2},
-    "resnet": {"optimizer": "sgd", "epochs": 5, "lr": 0.1, "weight_decay": 5e-4, "crop": 2},
+    "resnet": {"optimizer": "sgd", "epochs": 8, "lr": 0.1, "weight_decay": 5e-4, "crop": 2},
     "vit": {"optimizer": "adamw", "epochs": 8, "lr": 1e-3, "weight_decay": 0.05, "crop": 2},
 }
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std that public CIFAR ResNets expect: see
@@ -55,7 +55,7 @@ def arguments() -> argparse.Namespace:
     images.add_data_flag(p)
     p.add_argument("--model", choices=MODELS, default="lenet", help="(default: %(default)s)")
     p.add_argument("--depth", type=int, default=20, help="of the ResNet: 6 n + 2 (default: %(default)s)")
-    p.add_argument("--epochs", type=int, help="times through the pictures (default: 5, vgg 8, vit 8)")
+    p.add_argument("--epochs", type=int, help="times through the pictures (default: lenet 5, others 8)")
     p.add_argument("--batch-size", type=int, default=128, help="pictures a step (default: %(default)s)")
     p.add_argument("--optimizer", choices=("adamw", "sgd"), help="sgd has Nesterov momentum 0.9 (default: by model)")
     p.add_argument("--lr", type=float, help="peak learning rate (default: by model)")
