@@ -148,9 +148,12 @@ def stop_on_bad_loss(loss: float, step: int, path: str) -> None:
 
 
 def plot_losses(
-    path: str, title: str, unit: str, train: list[float], validation: list[tuple[int, float]], **levels: float
-) -> None:
-    """Draw the curves: each step's loss in grey, its running mean, the validation points, and horizontal `levels`."""
+    path: str, title: str, unit: str, train: list[float], validation: list[tuple[int, float]],
+    points: str = "validation", **levels: float,
+) -> None:  # fmt: skip
+    """Draw the curves: each step's loss in grey, its running mean, the validation points (or whatever `points` says
+    they are), and horizontal `levels`.
+    """
     matplotlib = need("matplotlib")
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
@@ -160,7 +163,7 @@ def plot_losses(
     axes.plot(steps, train, color="0.8", linewidth=0.8, label="training, each step")
     axes.plot(steps, running_mean(train), color="tab:blue", label="training, running mean")
     if validation:
-        axes.plot(*zip(*validation, strict=True), "o-", color="tab:orange", markersize=4, label="validation")
+        axes.plot(*zip(*validation, strict=True), "o-", color="tab:orange", markersize=4, label=points)
     for i, (name, level) in enumerate(levels.items()):
         axes.axhline(level, color="0.4", linestyle=("--", ":")[i % 2], linewidth=1, label=f"{name} {level:.3f}")
     axes.set(title=title, xlabel="step", ylabel=unit)
@@ -237,6 +240,11 @@ class Board:
     def text(self, step: int, name: str, text: str) -> None:
         if self.writer is not None:
             self.writer.add_text(name, text, step)
+
+    def picture(self, step: int, name: str, pixels: mg.Tensor) -> None:
+        """A picture (3, H, W) in [0, 1]."""
+        if self.writer is not None:
+            self.writer.add_image(name, pixels.cpu().numpy(), step)
 
     def close(self) -> None:
         if self.writer is not None:
