@@ -29,6 +29,7 @@ from minigrad.data.sampler import (
     WeightedRandomSampler,
 )
 from minigrad.data.sentiment import IMDB, SST2, ChnSentiCorp
+from minigrad.data.source import FILE_BREAK, python_source
 from minigrad.data.splits import kfold, shared_rows, stratified_split, unique_rows
 from minigrad.data.text import (
     TOPIC_BREAK,
@@ -45,6 +46,7 @@ from minigrad.data.word_dropout import word_dropout
 
 __all__ = [
     "CIFAR10",
+    "FILE_BREAK",
     "IMDB",
     "MNIST",
     "SST2",
@@ -87,6 +89,7 @@ __all__ = [
     "known_word_share",
     "names",
     "python_docs",
+    "python_source",
     "random_split",
     "read_idx",
     "read_text",
