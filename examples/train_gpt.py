@@ -9,7 +9,8 @@
 The recipe is nanoGPT's for a CPU: 4 layers, 4 heads, 128 channels, 64 characters of context, 2,000 steps of 12
 sequences, AdamW with a warm-up and a cosine decay. The run ends with the loss on held-out text beside that of a bigram
 model, a sample, and `loss.png`; all of it is in the folder --out. With --data python it completes `def` lines of
-held-out files besides, and says how many of the functions Python accepts. Ctrl-C stops after the current step and saves.
+held-out files besides, and says how many of the functions Python accepts. Ctrl-C stops after the current step and
+saves.
 """
 
 import argparse
@@ -107,10 +108,11 @@ def validation_loss(model: GPT, ids: mg.Tensor, block: int) -> float:
 
 
 def function_of(text: str) -> str:
-    """The function that a text begins with: up to the next line that starts at the margin, else to the last line end."""
+    """The function a text begins with: up to the next line that starts at the margin, else to the last line end."""
     head, _, rest = text.partition("\n")
     end = re.search(r"^\S", rest, re.MULTILINE)
-    return f"{head}\n{rest[: end.start()] if end else rest[: rest.rfind('\n') + 1]}".rstrip() + "\n"
+    body = rest[: end.start()] if end else rest[: rest.rfind("\n") + 1]
+    return f"{head}\n{body}".rstrip() + "\n"
 
 
 def parses(source: str) -> bool:
