@@ -5,6 +5,7 @@ would be the other's. The processes of all engines live side by side and are ask
 steps, round after round, so that all of them meet the same machine, however it changes meanwhile.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -126,7 +127,8 @@ class Worker:
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.process.stdin.close()
+        with contextlib.suppress(OSError):  # a request to a process that had died is in its buffer still
+            self.process.stdin.close()
         self.process.stdout.close()
         self.errors.close()
 
