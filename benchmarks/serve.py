@@ -23,8 +23,8 @@ TEXT = "a charming film with a few dull moments, and a wonderful end"
 
 
 async def ask(address: str, path: str, body: dict, times: list[float], count: int) -> None:
-    """One client with a connection of its own: a pool that many share costs more than the server; no certificates to read."""
-    async with httpx.AsyncClient(base_url=address, timeout=120, verify=False) as client:
+    """One client with a connection of its own: a pool that many share costs more than the server."""
+    async with httpx.AsyncClient(base_url=address, timeout=120, verify=False) as client:  # no certificates to read
         for i in range(count + 1):
             start = time.perf_counter()
             response = await client.post(path, json=body)
