@@ -1,0 +1,83 @@
+"""What a classifier loses, and what it saves, when its weights are kept in two bytes or in one.
+
+    python examples/train_classifier.py --data chnsenticorp        writes runs/classifier/model
+    python examples/quantize.py runs/classifier/model --data chnsenticorp
+
+For float32, bfloat16 and int8 (a scale for each output channel): bytes of all weights, accuracy on the test texts, how
+often the answer is the float32 model's, and the time of one text alone. Both linear layers and embedding tables are
+rounded; norms, biases and the positions stay as they are. Nothing is trained.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))  # models/ lies beside examples/
+
+import training
+from train_classifier import read_splits
+
+import minigrad as mg
+from minigrad import quantization
+
+DTYPES = ("float32", "bfloat16", "int8")
+
+
+def arguments() -> argparse.Namespace:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("folder", help="of a saved classifier")
+    p.add_argument("--data", default="sst2", help="sst2, chnsenticorp, imdb, or the file it was trained on (default: "
+                   "%(default)s)")  # fmt: skip
+    p.add_argument("--seed", type=int, default=1337, help="with which a file was split (default: %(default)s)")
+    p.add_argument("--repeats", type=int, default=50, help="timings of one text (default: %(default)s)")
+    p.add_argument("--threads", type=int, help="of the kernels; 1 where other programs are running (default: all)")
+    args = p.parse_args()
+    training.check_positive(p, args, "repeats")
+    return args
+
+
+def milliseconds(pipe: Callable[[str], dict], text: str, repeats: int) -> float:
+    """The median time of one text, after one that compiles what is missing."""
+    times = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        pipe(text)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:]) * 1e3
+
+
+def main() -> None:
+    args = arguments()
+    training.use_threads(args.threads)
+    splits, classes, _ = training.or_exit(lambda: read_splits(args.data, args.seed), "--data")
+    texts, labels = splits["test"]
+    right = [classes[label] for label in labels]
+    exact: list[str] = []
+    print(
+        f"{len(texts):,} test texts\n{'weights':>9} {'bytes':>11} {'accuracy':>9} {'as float32':>11} {'ms a text':>10}"
+    )
+    for dtype in DTYPES:
+        pipe = training.or_exit(lambda: mg.pipeline(args.folder), "folder")
+        if pipe.task != "classify":
+            sys.exit(f"folder: {args.folder} is a model for the task {pipe.task!r}, not a classifier")
+        if unknown := set(classes) - {pipe.name(i) for i in range(len(pipe.labels or ()))}:
+            sys.exit(
+                f"--data: the model in {args.folder} knows no label {sorted(unknown)[0]!r}; its own: {pipe.labels}"
+            )
+        if dtype != "float32":
+            quantization.quantize(pipe.model, dtype, embeddings="all")
+        found = [each["label"] for each in pipe(list(texts))]
+        exact = exact or found
+        accuracy, same = (
+            sum(a == b for a, b in zip(found, other, strict=True)) / len(found) for other in (right, exact)
+        )
+        taken = milliseconds(pipe, texts[0], args.repeats)
+        size = quantization.size_in_bytes(pipe.model)
+        print(f"{dtype:>9} {size:>11,} {accuracy:>9.2%} {same:>11.2%} {taken:>10.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
