@@ -1,5 +1,7 @@
-"""quantize.py on a small classifier: sizes and agreement of the three kinds of weights; and wrong input."""
+"""quantize.py and distill.py on a small classifier: sizes, agreement, a student that is taught; and wrong input."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -60,3 +62,41 @@ def test_wrong_input_is_answered(tmp_path, table, run):
     ):
         with pytest.raises(SystemExit, match=said):
             run(*flags)
+
+
+def test_a_student_is_taught_and_the_run_resumes(tmp_path, table, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import distill
+    import training
+
+    teacher = folder(tmp_path / "teacher", ["bad", "good"])
+
+    def run(*flags: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["distill.py", *map(str, flags)])
+        distill.main()
+        return capsys.readouterr().out
+
+    flags = [teacher, "--data", table, "--channels", "8", "--batch-size", "16", "--epochs", "2", "--print-losses"]
+    losses = [line for line in run(*flags, "--out", tmp_path / "whole").splitlines() if line.startswith("loss ")]
+    assert len(losses) == 16 and losses[:8] != losses[8:]
+    record = training.Run.record
+
+    def interrupted(self, step, loss, **others):
+        record(self, step, loss, **others)
+        if step == 2 and Path(self.path).parent.name == "taught":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(training.Run, "record", interrupted)
+    with pytest.raises(SystemExit):
+        run(*flags, "--out", tmp_path / "half")
+    head = [line for line in capsys.readouterr().out.splitlines() if line.startswith("loss ")]
+    monkeypatch.setattr(training.Run, "record", record)
+    rest = run(*flags, "--out", tmp_path / "half", "--resume")
+    assert head + [line for line in rest.splitlines() if line.startswith("loss ")] == losses and len(head) == 11
+    rows = {words[0]: words[1:] for words in map(str.split, rest.splitlines()[-4:-1])}
+    assert set(rows) == {"teacher", "alone", "taught"} and rows["taught"][0] == rows["alone"][0]
+    assert mg.pipeline(tmp_path / "half" / "taught" / "model")("a fine film")["label"] in ("bad", "good")
+    with pytest.raises(SystemExit, match="there is no folder"):
+        run(tmp_path / "none", "--data", table)
+    for name in ("distill", "train_classifier", "training"):
+        sys.modules.pop(name, None)
