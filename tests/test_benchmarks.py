@@ -110,7 +110,8 @@ def test_run_measures_and_prints_json():
 
 
 def test_run_stops_when_interrupted_and_shows_what_is_finished():
-    command = [sys.executable, str(BENCHMARKS / "run.py"), "moons", "mlp64", "--tiny", "--rounds", "30"]
+    after = ["mlp64", "cnn", "lstm", "gpt_char"]  # enough to be busy yet when the signal comes, on a busy machine too
+    command = [sys.executable, str(BENCHMARKS / "run.py"), "moons", *after, "--tiny", "--rounds", "30"]
     with subprocess.Popen(
         [*command, "--engines", "minigrad"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as p:
