@@ -110,6 +110,8 @@ def test_run_measures_and_prints_json():
 
 
 def test_run_stops_when_interrupted_and_shows_what_is_finished():
+    # A shell's background job ignores SIGINT and hands that down; a handler of ours is the default again in a child.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     after = ["mlp64", "cnn", "lstm", "gpt_char"]  # enough to be busy yet when the signal comes, on a busy machine too
     command = [sys.executable, str(BENCHMARKS / "run.py"), "moons", *after, "--tiny", "--rounds", "30"]
     with subprocess.Popen(
