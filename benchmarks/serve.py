@@ -1,6 +1,6 @@
 """How many requests a second `examples/serve.py` answers, and how long each takes, with 1, 8 and 32 clients.
 
-    python benchmarks/serve.py FOLDER [--requests 400] [--text TEXT]
+    python benchmarks/serve.py FOLDER [--requests 1600] [--text TEXT]
 
 Starts the server on a free port with its defaults, and asks it over HTTP from this process: each client sends its next
 request when it has the answer to the last. Prints requests a second and the median (p50) and 99th percentile (p99) of

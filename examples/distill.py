@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--temperature", type=float, default=2.0, help="T (default: %(default)s)")
     p.add_argument("--epochs", type=int, default=4, help="times through the texts (default: %(default)s)")
     p.add_argument("--batch-size", type=int, default=32, help="texts a step (default: %(default)s)")
-    p.add_argument("--max-length", type=int, default=200, help="words of a text that are read (default: %(default)s)")
+    p.add_argument("--max-length", type=int, default=256, help="words of a text that are read (default: %(default)s)")
     p.add_argument("--lr", type=float, default=3e-3, help="peak learning rate of AdamW (default: %(default)s)")
     training.add_common_flags(p, out="runs/distill")
     args = p.parse_args()

@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-import minigrad as mg
 from minigrad.text import Streamer
 from models.generation import Sampling, stream
 
@@ -190,15 +189,12 @@ class Worker(threading.Thread):
         """Continue the prompts, padded on the left to one length. Each gets its text piece by piece, then
         {"done", "tokens", "finish"}: whether a stop token ended it ("stop") or its number of tokens ("length").
         """
-        pipe, longest = self.pipe, max(len(job.prompt) for job in batch)
-        settings = pipe.settings({})
-        stops, filler = settings["stop_tokens"], settings["pad_token"] or 0
-        rows = [[filler] * (longest - len(job.prompt)) + job.prompt for job in batch]
-        mask = [[0] * (longest - len(job.prompt)) + [1] * len(job.prompt) for job in batch]
+        pipe, settings = self.pipe, self.pipe.settings({})
+        stops = settings["stop_tokens"]
+        tokens, mask = pipe.side_by_side([job.prompt for job in batch])
         new = stream(
-            pipe.model, mg.tensor(rows, device=pipe.device), max(job.asked["max_new_tokens"] for job in batch),
-            mask=mg.tensor(mask, device=pipe.device), sampling=Sampling(**batch[0].together), stop_tokens=stops,
-            pad_token=filler,
+            pipe.model, tokens, max(job.asked["max_new_tokens"] for job in batch), mask=mask,
+            sampling=Sampling(**batch[0].together), stop_tokens=stops, pad_token=settings["pad_token"],
         )  # fmt: skip
         streamers = [Streamer(pipe.tokenizer, prompt=job.prompt) for job in batch]
         for count, column in enumerate(new, 1):

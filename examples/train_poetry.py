@@ -107,24 +107,6 @@ def is_regular(poem: str) -> bool:
     return len(line_lengths(poem)) > 1 and len(set(line_lengths(poem))) == 1
 
 
-def write(
-    model: GPT, tokenizer: CharacterTokenizer, lines: list[str], args: argparse.Namespace, device: mg.device
-) -> list[str]:
-    """What the model makes of each first line, up to the END; at most a block long."""
-    end = tokenizer.eos_token_id
-    rows = [tokenizer.encode(line, add_special_tokens=False) for line in lines]
-    longest = max(map(len, rows))
-    tokens = mg.tensor([[end] * (longest - len(row)) + row for row in rows], device=device)
-    mask = mg.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device)
-    written = model.generate(
-        tokens, args.block_size - longest, mask=mask, temperature=args.temperature, top_p=args.top_p,
-        stop_tokens=[end], pad_token=end,
-    ).tolist()  # fmt: skip
-    return [
-        tokenizer.decode(row[longest - len(first) :]).split(END)[0] for row, first in zip(written, rows, strict=True)
-    ]
-
-
 def first_lines(poems: list[str], tokenizer: CharacterTokenizer, count: int) -> list[str]:
     """Of poems that are regular and whose characters are known, the first line with its comma."""
     known = [p for p in poems if is_regular(p) and tokenizer.unk_token_id not in tokenizer.encode(p[:8])]
@@ -180,10 +162,16 @@ def main() -> None:
         os.path.join(args.out, "loss.png"), "A GPT on poems", "nats a character", run.losses, run.validations
     )
     print(f"validation loss {run.validations[-1][1]:.4f} nats a character")
+    pipe = mg.pipeline(os.path.join(args.out, "model"), device=device)
+
+    def go_on(lines: list[str]) -> list[str]:
+        room = args.block_size - max(map(len, lines))
+        return pipe(lines, max_new_tokens=room, temperature=args.temperature, top_p=args.top_p)
+
     lines = first_lines(held, tokenizer, args.poems)
     if lines:
         mg.manual_seed(args.seed)
-        written = write(model, tokenizer, lines, args, device)
+        written = go_on(lines)
         ours, theirs = (np.mean([is_regular(poem) for poem in poems]) for poems in (written, held))
         print(
             f"of {len(written)} poems written from first lines of held-out ones, {ours:.0%} have lines of one length; "
@@ -192,7 +180,7 @@ def main() -> None:
     else:
         written = []
     if args.first:
-        written = write(model, tokenizer, args.first, args, device)
+        written = go_on(args.first)
     print("\n" + "\n".join(written[: max(3, len(args.first or []))]) + "\n")
     print(f"saved in {args.out}: model/, loss.png, checkpoint.mg")
 

@@ -233,16 +233,20 @@ class Write(Pipeline):
         settings, written = self.settings(how), []
         for batch in self.batches(texts):
             rows = [self.prompt(each) for each in batch]
-            longest = max(map(len, rows))
-            filler = self.tokenizer.pad_token_id or 0
-            tokens = tensor([[filler] * (longest - len(row)) + row for row in rows], device=self.device)
-            mask = tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
+            tokens, mask = self.side_by_side(rows)
             for row, prompt in zip(self.model.generate(tokens, mask=mask, **settings).tolist(), rows, strict=True):
-                ids = row[longest - len(prompt) :]
+                ids = row[tokens.size(1) - len(prompt) :]
                 written.append(
                     self.tokenizer.decode(self.until_stop(ids, len(prompt), settings), skip_special_tokens=True)
                 )
         return written[0] if alone else written
+
+    def side_by_side(self, prompts: list[list[int]]) -> tuple[Tensor, Tensor]:
+        """(tokens, mask), both (B, T): prompts padded on the left, so that all end where the new text begins."""
+        longest, filler = max(map(len, prompts)), self.tokenizer.pad_token_id or 0
+        tokens = [[filler] * (longest - len(prompt)) + prompt for prompt in prompts]
+        mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+        return tensor(tokens, device=self.device), tensor(mask, device=self.device)
 
     def until_stop(self, ids: list[int], start: int, settings: dict[str, Any]) -> list[int]:
         """Without what stands behind the first stop token after `start`: padding, which may be a real token."""
@@ -261,9 +265,7 @@ class Write(Pipeline):
         sampling = generation.Sampling(**{name: settings.pop(name) for name in names if name in settings})
         prompt = self.prompt(text)
         new = generation.stream(self.model, tensor([prompt], device=self.device), sampling=sampling, **settings)
-        streamer = Streamer(self.tokenizer)
-        for token in prompt:
-            streamer.put(token)
+        streamer = Streamer(self.tokenizer, prompt=prompt)
         for token in new:
             if int(token) in settings["stop_tokens"]:
                 break
