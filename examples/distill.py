@@ -89,6 +89,8 @@ def train_student(
         if run.due(step, train.count):
             held_loss, accuracy = evaluate(student, held)
             run.validated(step, held_loss, accuracy=accuracy)
+    picture = os.path.join(args.out, "loss.png")
+    training.plot_losses(picture, f"The student {name}", "nats a text", run.losses, run.validations)
     return student
 
 
@@ -129,7 +131,7 @@ def main() -> None:
     for name, model in models.items():
         _, accuracy = evaluate(model, test)
         print(f"{name:8} {size_in_bytes(model):>11,} {accuracy:>14.2%} {milliseconds(model, test):>10.2f}")
-    print(f"saved in {args.out}: alone/ and taught/, each with checkpoint.mg and model/")
+    print(f"saved in {args.out}: alone/ and taught/, each with model/, loss.png and checkpoint.mg")
 
 
 if __name__ == "__main__":

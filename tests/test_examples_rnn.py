@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import minigrad as mg
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 TINY = ["--steps", "6", "--channels", "12", "--batch-size", "4", "--bptt", "8", "--eval-every", "3", "--samples", "5",
         "--print-losses"]  # fmt: skip
@@ -43,7 +45,8 @@ def losses(output: str) -> list[str]:
 def test_words(tmp_path, text, run, cell):
     output = run("--data", text, *TINY, "--cell", cell, "--out", tmp_path / "out")
     assert "perplexity" in output and len(losses(output)) == 6
-    assert {"checkpoint.mg", "loss.png"} <= set(os.listdir(tmp_path / "out"))
+    assert set(os.listdir(tmp_path / "out")) == {"checkpoint.mg", "loss.png", "model"}
+    assert mg.pipeline(tmp_path / "out" / "model")("the cat", max_new_tokens=3).startswith("the cat")
 
 
 def test_resumes_bit_for_bit(tmp_path, text, run, monkeypatch, capsys):
