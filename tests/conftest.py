@@ -11,6 +11,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: teams of threads in
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # where a test wants a team all the same
 
+from example_scripts import Scripts
+
 import minigrad as mg
 from minigrad.op import REGISTRY, FusedOp, Op
 
@@ -44,3 +46,10 @@ def nothing_left_flipped() -> Iterator[None]:
     after = switches()
     flipped = [f"{name}: {before[name]} became {after[name]}" for name in before if before[name] != after[name]]
     assert not flipped, f"the test left a switch flipped: {flipped}"
+
+
+@pytest.fixture
+def examples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Scripts]:
+    scripts = Scripts(monkeypatch, capsys)
+    yield scripts
+    scripts.forget()

@@ -2,7 +2,6 @@
 
 import ast
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -51,29 +50,18 @@ def test_a_class_keeps_one_statement(tmp_path):
         ast.parse(part)
 
 
-def test_completes_functions(tmp_path, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    import train_gpt
-
+def test_completes_functions(tmp_path, monkeypatch, examples):
     source = data.FILE_BREAK.join(f"a{i} = {i}\n\n\n{LONG.replace('total', f'total{i}')}" for i in range(400))
     monkeypatch.setattr(data, "python_source", lambda: source)
     flags = ["--data", "python", "--steps", "3", "--eval-every", "3", "--layers", "1", "--channels", "8", "--heads",
              "2", "--block-size", "32", "--sample-length", "0", "--functions", "3", "--out", str(tmp_path)]  # fmt: skip
-    monkeypatch.setattr(sys, "argv", ["train_gpt.py", *flags])
-    try:
-        train_gpt.main()
-    finally:
-        for name in ("train_gpt", "training"):
-            sys.modules.pop(name, None)
-    output = capsys.readouterr().out
+    output = examples.run("train_gpt", *flags)
     assert "completed functions" in output and "100% of the library's own" in output
     assert {"functions.py", "checkpoint.mg", "loss.png"} <= set(os.listdir(tmp_path))
 
 
-def test_a_function_ends_where_the_margin_begins(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    from train_gpt import function_of, parses
-
+def test_a_function_ends_where_the_margin_begins(examples):
+    function_of, parses = examples.module("train_gpt").function_of, examples.module("train_gpt").parses
     assert function_of("def f():\n    return 1\n\nx = 2\n") == "def f():\n    return 1\n"
     assert function_of("def f():\n    return 1\n    retu") == "def f():\n    return 1\n"
     assert parses("def f():\n    return 1\n") and not parses("def f(:\n") and not parses("x = " + "9" * 5000)

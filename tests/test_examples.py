@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from example_scripts import losses
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 TINY = [
@@ -39,10 +40,6 @@ def command(script: str, *flags: str) -> list[str]:
 
 def run(script: str, *flags: str) -> subprocess.CompletedProcess:
     return subprocess.run(command(script, *flags), capture_output=True, text=True, timeout=300)
-
-
-def losses(output: str) -> list[str]:
-    return [line.split()[2] for line in output.splitlines() if line.startswith("loss ")]
 
 
 def test_train_gpt_runs_saves_and_resumes(tmp_path, text_file):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from example_scripts import losses
 
 import minigrad as mg
 
@@ -27,10 +28,6 @@ def table(tmp_path):
 def run(*flags):
     command = [sys.executable, os.path.join(ROOT, "examples", "train_classifier.py"), *map(str, flags)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
-
-
-def losses(output):
-    return [line.split()[2] for line in output.splitlines() if line.startswith("loss ")]
 
 
 def test_learns_saves_and_resumes(tmp_path, table):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import losses
 
 import minigrad as mg
 
@@ -42,10 +43,6 @@ def scripts(monkeypatch):
            "sequences": sequences}  # fmt: skip
     for name in ("train_translation", "train_summary", "sequences", "training"):
         sys.modules.pop(name, None)
-
-
-def losses(output: str) -> list[str]:
-    return [line.split()[2] for line in output.splitlines() if line.startswith("loss ")]
 
 
 @pytest.mark.parametrize(

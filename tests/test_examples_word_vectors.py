@@ -1,16 +1,13 @@
 """word_vectors.py on a made-up text: words of one kind end up near each other; a stopped run resumes bit for bit."""
 
 import os
-import signal
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import losses
 
 import minigrad as mg
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 KINDS = [["red", "green", "blue"], ["cat", "dog", "cow"], ["one", "two", "six"]]
 SMALL = ["--batch-size", "256", "--channels", "8", "--window", "2", "--print-losses", "--lr", "0.02"]
 
@@ -27,62 +24,32 @@ def text(tmp_path):
 
 
 @pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    import word_vectors
-
-    monkeypatch.setattr(word_vectors, "SKIP_ABOVE", 1.0)  # nine words: all are frequent
-    yield word_vectors
-    for name in ("word_vectors", "training"):
-        sys.modules.pop(name, None)
+def nine_words(examples, monkeypatch):
+    """All of them are frequent: none is skipped."""
+    monkeypatch.setattr(examples.module("word_vectors"), "SKIP_ABOVE", 1.0)
 
 
-@pytest.fixture
-def run(script, monkeypatch, capsys):
-    def call(*flags: object) -> str:
-        monkeypatch.setattr(sys, "argv", ["word_vectors.py", *map(str, flags)])
-        script.main()
-        return capsys.readouterr().out
-
-    return call
-
-
-def losses(output: str) -> list[str]:
-    return [line.split()[2] for line in output.splitlines() if line.startswith("loss ")]
-
-
-def test_words_of_a_kind_are_near_each_other(tmp_path, text, run, script):
-    output = run("--data", text, *SMALL, "--steps", "150", "--out", tmp_path / "out", "--near", "red")
+def test_words_of_a_kind_are_near_each_other(tmp_path, text, examples, nine_words):
+    flags = ["--data", text, *SMALL, "--steps", "150", "--near", "red"]
+    output = examples.run("word_vectors", *flags, "--out", tmp_path / "out")
     assert "red: " in output and "scores above a drawn word" in output
     assert set(os.listdir(tmp_path / "out")) == {"checkpoint.mg", "loss.png", "vectors.mg"}
     saved = mg.load(tmp_path / "out" / "vectors.mg")
-    embedding = mg.nn.Embedding.from_pretrained(saved["vectors"])
+    embedding, nearest = mg.nn.Embedding.from_pretrained(saved["vectors"]), examples.module("word_vectors").nearest
     for kind in KINDS:
         for word in kind:
-            assert {near for near, _ in script.nearest(embedding, saved["words"], word, 2)} == set(kind) - {word}
+            assert {near for near, _ in nearest(embedding, saved["words"], word, 2)} == set(kind) - {word}
 
 
-def test_resumes_bit_for_bit(tmp_path, text, run, monkeypatch, capsys):
+def test_resumes_bit_for_bit(tmp_path, text, examples, nine_words):
     flags = ["--data", text, *SMALL, "--steps", "8", "--eval-every", "4"]
-    whole = losses(run(*flags, "--out", tmp_path / "whole"))
-    import training
-
-    record = training.Run.record
-
-    def interrupted(self, step, loss, **others):
-        record(self, step, loss, **others)
-        if step == 4:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(training.Run, "record", interrupted)
-    with pytest.raises(SystemExit):
-        run(*flags, "--out", tmp_path / "half")
-    head = losses(capsys.readouterr().out)
-    monkeypatch.setattr(training.Run, "record", record)
-    assert head + losses(run(*flags, "--out", tmp_path / "half", "--resume")) == whole and len(head) == 5
+    whole = losses(examples.run("word_vectors", *flags, "--out", tmp_path / "whole"))
+    head = losses(examples.stopped("word_vectors", *flags, "--out", tmp_path / "half", after=5))
+    rest = losses(examples.run("word_vectors", *flags, "--out", tmp_path / "half", "--resume"))
+    assert head + rest == whole and len(head) == 5
 
 
-def test_wrong_input_is_answered(tmp_path, text, run, capsys):
+def test_wrong_input_is_answered(tmp_path, text, examples):
     (tmp_path / "few.txt").write_text("one two", encoding="utf-8")
     for flags, said in (
         (["--data", tmp_path / "few.txt"], "too few"),
@@ -90,6 +57,4 @@ def test_wrong_input_is_answered(tmp_path, text, run, capsys):
         (["--data", text, "--near", "yellow"], "yellow does not occur"),
         (["--window", "0"], "--window must be at least 1"),
     ):
-        with pytest.raises(SystemExit) as stop:
-            run(*flags, "--out", tmp_path / "out")
-        assert said in str(stop.value) + capsys.readouterr().err
+        assert said in examples.refused("word_vectors", *flags, "--out", tmp_path / "out")
