@@ -1,6 +1,6 @@
 """Train a GPT on seven thousand poems of the Tang dynasty; it goes on from a first line of yours.
 
-    python examples/train_poetry.py                          about six minutes on two cores
+    python examples/train_poetry.py                          about 4 minutes
     python examples/train_poetry.py --first 春眠不覺曉， --resume   go on from this line, with the model trained before
     python examples/generate.py runs/poetry/model 白日依山盡，
 

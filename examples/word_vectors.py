@@ -1,6 +1,6 @@
 """Learn a vector for each word of WikiText-2: words that stand in like places get like vectors (skip-gram).
 
-    python examples/word_vectors.py                       about three minutes on two cores
+    python examples/word_vectors.py                       about a minute
     python examples/word_vectors.py --near river king     words near these, at the end
     python examples/word_vectors.py --data FILE.txt       words of a text of yours
 
