@@ -40,7 +40,7 @@ try:
     from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
     from starlette.routing import Route
 except ImportError:
-    sys.exit("serve.py needs starlette and uvicorn: pip install 'minigrad[api]'")
+    sys.exit("this script needs starlette and uvicorn: pip install 'minigrad[api]'")
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "serve.html")
 PATHS = {
@@ -220,10 +220,7 @@ def main() -> None:
     args = arguments()
     device = training.chosen_device(args.device)
     training.use_threads(args.threads)
-    try:
-        import uvicorn
-    except ImportError:
-        sys.exit("serve.py needs uvicorn: pip install 'minigrad[api]'")
+    uvicorn = training.need("uvicorn")
     pipe = training.or_exit(lambda: mg.pipeline(args.folder, device=device, batch_size=args.max_batch), "folder")
     name = os.path.basename(os.path.abspath(args.folder))
     app = application(pipe, name, args.max_batch, args.max_wait, args.max_queue, args.max_chars)

@@ -15,7 +15,7 @@ from typing import Any
 
 import minigrad as mg
 
-EXTRAS = {"tensorboardX": "tensorboard"}  # of packages that are not in `examples`
+EXTRAS = {"optuna": "search", "tensorboardX": "tensorboard", "uvicorn": "api"}  # of packages that are not in `examples`
 NOT_SAVED = ("out", "resume", "device", "print_losses", "threads", "tensorboard")  # what decides no number of a run
 
 

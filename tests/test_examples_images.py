@@ -55,7 +55,6 @@ def test_every_model_takes_a_step(tmp_path, examples, model):
 
 
 def test_search_is_interrupted_and_resumed(tmp_path, examples, monkeypatch, capsys):
-    pytest.importorskip("optuna")
     flags = [*DIGITS, "--epochs", "2", "--final-epochs", "1", "--pictures", "400", "--random", "2", "--trials", "3"]
     whole = examples.run("search", *flags, "--out", tmp_path / "whole")
     assert "3 trials" in whole and "test accuracy" in whole

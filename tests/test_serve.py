@@ -14,8 +14,6 @@ import pytest
 
 import minigrad as mg
 
-pytest.importorskip("starlette")
-pytest.importorskip("httpx")
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
