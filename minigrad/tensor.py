@@ -1848,7 +1848,7 @@ class Tensor:
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         if isinstance(p, Tensor):
-            p = p.array if backend.is_wrapped(p.array) else backend.to_host(p.array)
+            p = p.array if backend.is_wrapped(p.array) else backend.to_device(p.array, self.device)
         return self._drawn("bernoulli", generator, p=p)
 
     def random_(self, from_: Any = None, to: Any = None, *, generator: Any = None) -> Tensor:
@@ -1860,7 +1860,7 @@ class Tensor:
         """Fill with random numbers, in the order of memory, as PyTorch does."""
         from minigrad import random
 
-        draw = getattr(generator or random.default_generator, kind)
+        draw = getattr(random.source_for(f"{kind}_", generator, self.device), kind)
         in_order = self.array.flags.c_contiguous
         if kind == "normal":
             parameters["contiguous"] = in_order

@@ -86,6 +86,12 @@ from minigrad.kernels.common_special import (
     signbit as signbit,
 )
 from minigrad.kernels.optim_reference import adam_update as adam_update, scale as scale, sgd_update as sgd_update
+from minigrad.kernels.philox import (
+    philox_keep as philox_keep,
+    philox_normal as philox_normal,
+    philox_uniform as philox_uniform,
+    philox_words as philox_words,
+)
 from minigrad.kernels.special import erf as _erf
 
 
