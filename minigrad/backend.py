@@ -190,9 +190,9 @@ def _load_cupy() -> None:
         ) from error
     if not cupy.cuda.is_available():
         raise RuntimeError("device 'cuda' was asked for, but CuPy finds no NVIDIA GPU or driver on this machine")
-    from minigrad.kernels import common
+    from minigrad.kernels import gpu
 
-    register(Backend("cuda", cupy.ndarray, cupy, common, cupy.asarray, cupy.asnumpy))
+    register(Backend("cuda", cupy.ndarray, cupy, gpu, cupy.asarray, cupy.asnumpy))
 
 
 def is_cuda_available() -> bool:
