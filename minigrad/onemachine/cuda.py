@@ -114,13 +114,14 @@ def memory_reserved(device: Any = None) -> int:
 
 
 def max_memory_allocated(device: Any = None) -> int:
-    """An upper bound of the bytes that were ever in use: those held. CuPy does not record the exact peak."""
-    return memory_reserved(device)
+    """The most bytes in use at any time, by this thread; 0 without a GPU."""
+    return backend.memory_counter.peak if is_available() else 0
 
 
 def reset_peak_memory_stats(device: Any = None) -> None:
-    """Start the peak anew: memory that no tensor uses is given back. RuntimeError without a GPU."""
-    _cupy().get_default_memory_pool().free_all_blocks()
+    """Start the peak anew from what is in use now. RuntimeError without a GPU."""
+    _cupy()
+    backend.memory_counter.reset()
 
 
 def manual_seed(seed: int) -> None:

@@ -69,11 +69,11 @@ def adam_update(
         "weight_decay": weight_decay,
         "decoupled": decoupled,
     }
-    scalars = _table([optim_reference.adam_scalars(t, **options) for t in steps], np.float32)
+    scalars = [optim_reference.adam_scalars(t, **options) for t in steps]
     tables = _Tables(params)
     lists = [tables.addresses(arrays) for arrays in (params, grads, exp_avgs, exp_avg_sqs, tops)]
-    launch("adam", tables.blocks, *tables.head, *lists, (_table(scalars, np.float32), 4 * tables.count), CHUNK, beta1, beta2, eps,
-           -1.0 if maximize else 1.0)  # fmt: skip
+    launch("adam", tables.blocks, *tables.head, *lists, (_table(scalars, np.float32), 4 * tables.count),
+           CHUNK, beta1, beta2, eps, -1.0 if maximize else 1.0)  # fmt: skip
 
 
 def total_norm(arrays: Sequence[Any]) -> Any:
