@@ -1,4 +1,7 @@
-"""The CUDA kernels without a GPU: their source runs on the CPU against the definitions, and compiles for real cards."""
+"""The CUDA kernels against the definitions, and compiled for real cards. Without a GPU their source runs on the CPU.
+
+With `pytest --device cuda` the same tests run on the card.
+"""
 
 import math
 import re
@@ -6,11 +9,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cuda_on_host
 import numpy as np
 import pytest
-from strict_cupy import StrictArray, as_cuda, no_sync, strict, to_device
+from strict_cupy import as_cuda, no_sync, strict
 
 import minigrad as mg
 from minigrad import backend, ops
@@ -21,13 +25,20 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.fixture
-def card(monkeypatch) -> Iterator[None]:
-    """Device "cuda" is the stand-in, with the kernels of a GPU."""
+def card(monkeypatch, on_card) -> Iterator[None]:
+    """Device "cuda" with the kernels of a GPU: the card that was asked for, or the stand-in."""
+    if on_card:
+        yield
+        return
     if cuda_on_host.COMPILER is None:
         pytest.skip("no C++ compiler: install g++ (or clang++) to run the CUDA kernels on the CPU")
     monkeypatch.setattr(strict, "RawModule", cuda_on_host.RawModule, raising=False)
     with as_cuda(gpu):
         yield
+
+
+def upload(array: np.ndarray) -> Any:
+    return backend.to_device(array, "cuda")
 
 
 # ---------------------------------------------------------------- for real cards
@@ -66,11 +77,11 @@ def test_each_kernel_of_the_front_has_the_signature_of_its_definition() -> None:
 
 
 def test_the_launcher_refuses_what_a_kernel_would_misread(card) -> None:
-    x, y = (to_device(np.zeros((2, 3), np.float32)) for _ in range(2))
+    x, y = (upload(np.zeros((2, 3), np.float32)) for _ in range(2))
     good = (x, 6), (y, 6), 3
     sources.launch("softmax", 2, *good)
     for arguments, kind, message in (
-        (((to_device(np.zeros((2, 3))), 6), *good[1:]), TypeError, r"softmax, x: expected float32, got float64"),
+        (((upload(np.zeros((2, 3))), 6), *good[1:]), TypeError, r"softmax, x: expected float32, got float64"),
         (((x, 5), *good[1:]), ValueError, r"x: expected 5 entries, got 6 \(shape \(2, 3\)\)"),
         (((x.T, 6), *good[1:]), ValueError, r"x: expected contiguous memory"),
         (((np.zeros((2, 3), np.float32), 6), *good[1:]), TypeError, r"x: expected an array on the GPU"),
@@ -126,7 +137,7 @@ def test_softmax_of_rows_that_are_not_numbers(card) -> None:
     x[1, 7], x[2, 290], x[3], x[4, :299], x[5, 3] = np.nan, np.inf, -np.inf, -np.inf, -np.inf
     with np.errstate(all="ignore"):
         wanted = common.softmax(x.astype(np.float64), -1)
-    np.testing.assert_allclose(gpu.softmax(to_device(x), -1).get(), wanted, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(gpu.softmax(upload(x), -1).get(), wanted, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -152,7 +163,7 @@ def test_activations(card, kind) -> None:
     arrays = normal(3, 5, 7), normal(9, 7), normal(9)
     check(lambda *a: F.linear_activation(*a, kind), *arrays, kernel="bias_activation")
     check(lambda x: getattr(F, kind)(x.mT), normal(30, 11), kernel="activation_backward")
-    assert np.isnan(getattr(gpu, kind)(to_device(np.array([np.nan], np.float32))).get()).all()
+    assert np.isnan(getattr(gpu, kind)(upload(np.array([np.nan], np.float32))).get()).all()
 
 
 MASKS = {
@@ -192,7 +203,7 @@ def test_adam(card, options) -> None:
     shapes = [(3, 5), (0,), (9001,), ()]
     params, grads, m, v, top = ([np.asarray(normal(*s)) for s in shapes] for _ in range(5))
     v, top = ([np.asarray(np.abs(a)) for a in arrays] for arrays in (v, top))
-    ours = [[to_device(a) for a in arrays] for arrays in (params, grads, m, v, top)]
+    ours = [[upload(a) for a in arrays] for arrays in (params, grads, m, v, top)]
     exact = [[np.asarray(a, np.float64) for a in arrays] for arrays in (params, grads, m, v, top)]
     how = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "step": [1, 2, 3, 4], **options}
     with no_sync():
@@ -227,16 +238,16 @@ def test_rows_of_equal_ids_add_up_in_order(card) -> None:
         for row in rows[ids == key]:
             total += row
         wanted[key] += total
-    found = to_device(buffer)
+    found = upload(buffer)
     with no_sync():
-        gpu.add_rows(found, to_device(ids), to_device(rows))
+        gpu.add_rows(found, upload(ids), upload(rows))
     np.testing.assert_array_equal(found.get(), wanted)
 
 
 @pytest.mark.parametrize("n", [0, 1, 6, 1027])
 def test_random_numbers_are_the_definitions(card, n) -> None:
     host = np.array([2**63 + 5, 2**32 - 3], np.uint64)
-    state = to_device(host)
+    state = upload(host)
     np.testing.assert_array_equal(gpu.philox_words(state, 2, n).get(), common.philox_words(host, 2, n))
     uniform = common.philox_uniform(host, 2, n, "float32")
     np.testing.assert_array_equal(gpu.philox_uniform(state, 2, n, "float32").get(), uniform)
@@ -270,7 +281,7 @@ def test_a_small_transformer_learns_as_on_the_host(card) -> None:
             mg.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             found.append(loss.item())
-        assert device == "cpu" or all(type(p.array) is StrictArray for p in model.parameters())
+        assert device == "cpu" or all(p.device.type == "cuda" for p in model.parameters())
         losses.append(found)
     assert losses[0][-1] < losses[0][0] and math.isfinite(losses[0][-1])
     np.testing.assert_allclose(losses[1], losses[0], rtol=2e-5)
