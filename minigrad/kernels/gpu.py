@@ -19,6 +19,7 @@ from minigrad.kernels.cuda.lists import (
     scale_by as scale_by,
     total_norm as total_norm,
 )
+from minigrad.kernels.cuda.product import matmul as matmul
 
 FUSED_OPS = frozenset({"attention", "cross_entropy", "layer_norm", "linear_activation", "rms_norm"})
 LARGEST_HEAD = 128  # attention.cu
@@ -222,7 +223,7 @@ def silu_backward(gradient: Any, x: Any) -> Any:
 
 def linear_activation_fwd(x: Any, weight: Any, bias: Any, activation: str) -> tuple[Any, Any]:
     """(y, z): z = x W^T + b for a matrix x, y its relu, gelu or silu; no z for relu, whose gradient y tells."""
-    z = _ready(common.matmul(x, weight.swapaxes(0, 1)))
+    z = _ready(matmul(x, weight.swapaxes(0, 1)))
     y, n = _new(z), z.size
     launch("bias_activation", _per_entry(n), (z, n), _or_none(bias, z.shape[1]), (y, n), n, z.shape[1],
            _KINDS[activation])  # fmt: skip

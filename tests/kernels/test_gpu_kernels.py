@@ -285,3 +285,14 @@ def test_a_small_transformer_learns_as_on_the_host(card) -> None:
         losses.append(found)
     assert losses[0][-1] < losses[0][0] and math.isfinite(losses[0][-1])
     np.testing.assert_allclose(losses[1], losses[0], rtol=2e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "shapes", [((2, 3, 5), (5, 4)), ((2, 1, 3, 5), (4, 5, 6)), ((3, 5), (5, 2)), ((3, 5), (2, 5, 2))]
+)
+def test_products_of_all_shapes_and_dtypes(card, dtype, shapes) -> None:
+    a, b = (mg.tensor(normal(*s), device="cpu").to(getattr(mg, dtype)) for s in shapes)
+    found = a.cuda() @ b.cuda()
+    assert found.dtype is a.dtype
+    np.testing.assert_array_equal(found.cpu().float().numpy(), (a @ b).float().numpy())
