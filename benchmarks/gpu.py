@@ -23,7 +23,7 @@ from minigrad.nn import functional as F
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS, WIDTH = 65536, 1024  # 256 MB of float32: far more than any cache holds
-TESTS = ["tests/test_on_card.py", "tests/kernels/test_gpu_kernels.py"]
+TESTS = ["tests/test_on_card.py", "tests/kernels/test_gpu_kernels.py", "tests/kernels/test_gpu_table.py"]
 
 
 def timed(call: Callable[[], Any], rounds: int = 20) -> float:

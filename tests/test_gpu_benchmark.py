@@ -20,7 +20,7 @@ import gpu
 def test_every_measure_runs_and_is_written_at_once(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(strict, "RawModule", cuda_on_host.RawModule, raising=False)
     monkeypatch.setattr(mg.cuda, "synchronize", lambda: None)
-    monkeypatch.setattr(gpu, "timed", lambda call, rounds=1: (call() and 0.5) or 0.5)
+    monkeypatch.setattr(gpu, "timed", lambda call, rounds=1: (call(), 0.5)[1])
     path = tmp_path / "results" / "gpu.json"
 
     def broken(rows, width):

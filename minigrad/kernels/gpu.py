@@ -26,9 +26,11 @@ LARGEST_HEAD = 128  # attention.cu
 MOST_BLOCKS_Y = 65535  # CUDA's limit for the second axis of a grid
 _KINDS = {"relu": 0, "gelu": 1, "silu": 2}
 _WARPS = BLOCK // 32
+_all, _any, _round = all, any, round  # common has functions of these names, which __getattr__ puts here
 
 
 def __getattr__(name: str) -> Any:
+    """What is not defined here is common's; found once, it is kept here."""
     if name.startswith("__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(common, name)
@@ -56,12 +58,12 @@ def _plain_bias(weight: Any, bias: Any) -> bool:
 
 
 def _float32(arrays: Iterable[Any]) -> bool:
-    return all(a.dtype == "float32" for a in arrays)
+    return _all(a.dtype == "float32" for a in arrays)
 
 
 def _takes(*arrays: Any) -> bool:
     """Whether a CUDA kernel takes arrays of one shape, entry by entry."""
-    return _float32(arrays) and arrays[0].size > 0 and all(a.shape == arrays[0].shape for a in arrays)
+    return _float32(arrays) and arrays[0].size > 0 and _all(a.shape == arrays[0].shape for a in arrays)
 
 
 def _ready(x: Any) -> Any:
@@ -142,7 +144,7 @@ def _norm_bwd(dy: Any, x: Any, weight: Any, mean: Any, rstd: Any, needs: Sequenc
     if needs[0]:
         dx = _new(x[0])
         launch("norm_bwd", rows, dy, x, _or_none(weight, n), means, rstds, (dx, dx.size), n)
-    if any(needs[1:]):
+    if _any(needs[1:]):
         chunk = max(32, -(-rows // 128))  # rows a block sums: enough blocks for the card, few sums left to add
         chunks = -(-rows // chunk)
         dweight, dbias = _new(x[0], (chunks, n)), _new(x[0], (chunks, n))
@@ -261,7 +263,7 @@ def philox_normal(state: Any, skip: int, n: int, dtype: str) -> Any:
 def philox_keep(state: Any, skip: int, n: int, p: float, dtype: Any) -> Any:
     if dtype != "float32":
         return common.philox_keep(state, skip, n, p, dtype)
-    threshold = min(round((1 - p) * 2**32), 2**32 - 1)
+    threshold = min(_round((1 - p) * 2**32), 2**32 - 1)
     return _philox("philox_keep", state, skip, n, "float32", threshold, 1 / (1 - p))
 
 
