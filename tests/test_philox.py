@@ -242,6 +242,16 @@ def test_weights_are_drawn_on_the_host():
     assert type(there.weight.array) is StrictArray and there.weight.tolist() == here.weight.tolist()
 
 
+@pytest.mark.parametrize("fill", ["uniform_", "normal_", "trunc_normal_", "orthogonal_", "kaiming_uniform_", "sparse_"])
+def test_initial_weights_may_come_from_the_gpus_generator_if_asked(fill):
+    weights = []
+    for _ in range(2):
+        w, extra = mg.zeros(4, 3, device="cuda"), (0.3,) if fill == "sparse_" else ()
+        weights.append(getattr(mg.nn.init, fill)(w, *extra, generator=mg.Generator("cuda").manual_seed(6)).tolist())
+    assert fill == "sparse_" or weights[0] == weights[1]  # sparse_ chooses its zeros by the default generator
+    assert any(weights[0][0])
+
+
 def test_generators_of_the_other_device():
     g = mg.Generator().manual_seed(4)
     drawn = mg.rand(5, generator=g, device="cuda")

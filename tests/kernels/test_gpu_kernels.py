@@ -44,12 +44,15 @@ def upload(array: np.ndarray) -> Any:
 # ---------------------------------------------------------------- for real cards
 
 
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90", "sm_100"])
+ARCHITECTURES = ["sm_80", "sm_90", "sm_100"]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("file", sources.files())
 def test_every_file_compiles_without_warning_or_spill(file: str, architecture: str, tmp_path: Path) -> None:
     nvcc = shutil.which("nvcc")
     if nvcc is None:
-        pytest.skip("no nvcc: install the CUDA toolkit (12.8 or newer) to compile the kernels for real cards")
+        pytest.skip("no nvcc: install the CUDA toolkit (12.8 or newer) to see warnings and spills of the kernels")
     code = tmp_path / f"{file}.cu"
     code.write_text(sources.source(file), encoding="utf-8")
     command = [nvcc, "-cubin", f"-arch={architecture}", "-std=c++17", "-Xptxas", "-v,-warn-spills", "-Werror",
@@ -60,6 +63,22 @@ def test_every_file_compiles_without_warning_or_spill(file: str, architecture: s
     spills = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", told)
     assert len(spills) >= len([k for k, (where, _) in sources.kernels().items() if where == file])
     assert set(spills) == {("0", "0")}, told
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("file", sources.files())
+def test_every_file_compiles_as_cupy_compiles_it(file: str, architecture: str) -> None:
+    core = pytest.importorskip(
+        "cuda.core", reason="no cuda.core: pip install cuda-core nvidia-cuda-nvrtc to compile as CuPy does, by NVRTC"
+    )
+    program = core.Program(sources.source(file), "c++", core.ProgramOptions(arch=architecture, std="c++17"))
+    assert len(program.compile("cubin").code) > 1000
+
+
+@pytest.mark.parametrize("file", sources.files())
+def test_no_file_wants_what_nvrtc_lacks(file: str) -> None:
+    code = re.sub(r"//.*", "", sources.source(file))
+    assert not re.findall(r"#include|\b(?:INFINITY|NAN|FLT_MAX|M_PI|std::\w+|size_t|uint\d+_t|int\d+_t)\b", code)
 
 
 def test_each_kernel_of_the_front_has_the_signature_of_its_definition() -> None:

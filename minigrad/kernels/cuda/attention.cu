@@ -16,7 +16,7 @@ struct Mask {  // none, or boolean (True: seen), or added to the scores; one for
 
 __device__ __forceinline__ float masked(float score, Mask mask, index_t b, index_t i, index_t j, index_t T, index_t S) {
     index_t at = ((mask.batched ? b * T : 0) + i) * S + j;
-    if ((mask.causal && j > i) || (mask.seen && !mask.seen[at])) return -INFINITY;
+    if ((mask.causal && j > i) || (mask.seen && !mask.seen[at])) return -infinity();
     return mask.added ? score + mask.added[at] : score;
 }
 
@@ -54,7 +54,7 @@ extern "C" __global__ void attention_fwd(const float* q, const float* k, const f
         load_tile(values, v, first, S, D);
         __syncthreads();
         index_t j = first + lane;
-        float score = -INFINITY;
+        float score = -infinity();
         if (i < T && j < S) score = masked(scale * dot(query, keys + lane * (D + 1), D), mask, b, i, j, T, S);
         float higher = fmaxf(top, warp_max(score)), p = expf(score - higher), shrink = expf(top - higher);
         sum = sum * shrink + warp_sum(p);
@@ -69,7 +69,7 @@ extern "C" __global__ void attention_fwd(const float* q, const float* k, const f
     if (i >= T) return;
     for (int c = 0; c < PER_LANE; c++)
         if (lane + c * WARP < D) out[(b * T + i) * D + lane + c * WARP] = sum == 0.0f ? 0.0f : acc[c] / sum;
-    if (lane == 0) lse[b * T + i] = sum == 0.0f ? INFINITY : top + logf(sum);
+    if (lane == 0) lse[b * T + i] = sum == 0.0f ? infinity() : top + logf(sum);
 }
 
 // delta[i] = sum of dout out over the row: what the softmax's gradient subtracts, worked out once for both kernels below.

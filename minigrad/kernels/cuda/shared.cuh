@@ -1,9 +1,11 @@
 // What all kernels share; put in front of each .cu file when it is compiled. A block has 256 threads, 8 warps of 32.
+// CuPy compiles by NVRTC, which knows no header of the host: there is no INFINITY, no FLT_MAX, no <cmath>.
 
 typedef long long index_t;  // arrays may hold more than 2^31 entries
 constexpr int WARP = 32, BLOCK = 256, WARPS = BLOCK / WARP;
 
-// In place of -inf where a difference of two infinities would be nan.
+// lowest() stands in for -inf where a difference of two infinities would be nan.
+__device__ __forceinline__ float infinity() { return __int_as_float(0x7f800000); }
 __device__ __forceinline__ float lowest() { return -3.402823466e38f; }
 
 __device__ __forceinline__ float warp_sum(float v) {
