@@ -23,6 +23,9 @@ static float __int_as_float(int bits) {
     return value;
 }
 
+static float cospif(float x) { return (float)std::cos(M_PI * x); }
+static float sinpif(float x) { return (float)std::sin(M_PI * x); }
+
 struct Dim { unsigned x, y, z; };
 static Dim threadIdx, blockIdx, blockDim, gridDim;
 

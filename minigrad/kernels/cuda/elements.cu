@@ -71,9 +71,9 @@ extern "C" __global__ void philox_normal(const unsigned long long* state, float*
     Words words = philox(state, skip, block);
     for (int pair = 0; pair < 4; pair += 2) {
         float radius = sqrtf(-2.0f * logf(((float)words.at[pair] + 1.0f) * 0x1p-32f));
-        float angle = (float)words.at[pair + 1] * 0x1p-32f * 6.28318531f;
-        if (4 * block + pair < n) y[4 * block + pair] = radius * cosf(angle);
-        if (4 * block + pair + 1 < n) y[4 * block + pair + 1] = radius * sinf(angle);
+        float turns = (float)words.at[pair + 1] * 0x1p-32f;  // cospif(2 v) is cos(2 pi v), with no range to reduce
+        if (4 * block + pair < n) y[4 * block + pair] = radius * cospif(2.0f * turns);
+        if (4 * block + pair + 1 < n) y[4 * block + pair + 1] = radius * sinpif(2.0f * turns);
     }
 }
 
