@@ -32,6 +32,7 @@ from minigrad.creation import (
     empty,
     empty_like,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,

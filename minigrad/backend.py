@@ -180,19 +180,19 @@ def backend_for(name: "str | device | None") -> Backend:
     return _BY_DEVICE[wanted.type]
 
 
-def _load_cupy() -> None:
-    try:
-        import cupy
-    except ImportError as error:
-        raise RuntimeError(
-            "device 'cuda' needs CuPy, which is not installed: pip install 'minigrad[cuda]' (CUDA 13 driver) "
-            "or pip install 'cupy-cuda12x[ctk]' (CUDA 12 driver)"
-        ) from error
-    if not cupy.cuda.is_available():
-        raise RuntimeError("device 'cuda' was asked for, but CuPy finds no NVIDIA GPU or driver on this machine")
-    from minigrad.kernels import common
+memory_counter: Any = None  # of the GPU, once CuPy is loaded: kernels/cuda/memory.py
 
-    register(Backend("cuda", cupy.ndarray, cupy, common, cupy.asarray, cupy.asnumpy))
+
+def _load_cupy() -> None:
+    global memory_counter
+    from minigrad import find_cupy
+
+    cupy = find_cupy.load()
+    from minigrad.kernels import gpu
+    from minigrad.kernels.cuda import memory
+
+    memory_counter = memory.watch(cupy)
+    register(Backend("cuda", cupy.ndarray, cupy, gpu, cupy.asarray, cupy.asnumpy))
 
 
 def is_cuda_available() -> bool:

@@ -23,6 +23,7 @@ from minigrad.kernels import batched as kernels
 from minigrad.kernels.batched import Batched, Level, crossing, refuse_host
 from minigrad.op import FusedOp, Op
 from minigrad.ops import batch_share
+from minigrad.philox import PhiloxGenerator
 from minigrad.tensor import Tensor
 
 _METHODS = [(Op, "__call__"), (FusedOp, "__call__"), (FusedOp, "vjp_on_arrays")]
@@ -80,9 +81,10 @@ def _switch(step: int) -> None:
             for kind, name in _METHODS:
                 _former[kind, name] = kind.__dict__[name]
                 setattr(kind, name, (_admitting if name == "__call__" else _admitting_vjp)(kind.__dict__[name]))
-            for name in _DRAWS:
-                _former[Generator, name] = Generator.__dict__[name]
-                setattr(Generator, name, _for_each_example(Generator.__dict__[name]))
+            for kind, name in ((kind, name) for kind in (Generator, PhiloxGenerator) for name in _DRAWS):
+                if name in kind.__dict__:
+                    _former[kind, name] = kind.__dict__[name]
+                    setattr(kind, name, _for_each_example(kind.__dict__[name]))
         elif step < 0 and _running == 0:
             for (kind, name), method in _former.items():
                 setattr(kind, name, method)
@@ -187,7 +189,7 @@ def _drawn(draw: Callable, given: inspect.BoundArguments, different: list[Level]
     sizes = tuple(level.size for level in different)
     weights = next((name for name in ("p", "probs") if type(wide.get(name)) is Batched), None)
     if weights is not None:
-        wide[weights] = values = backend.to_host(_of_all_examples(wide[weights], different))
+        wide[weights] = values = backend.to_device(_of_all_examples(wide[weights], different), wide["self"].device)
     if "shape" in wide:
         shape = wide["shape"]
         if shape is not None:
@@ -200,7 +202,7 @@ def _drawn(draw: Callable, given: inspect.BoundArguments, different: list[Level]
     else:  # permutations, and rows of weights that all examples share: one draw an example
         count = int(np.prod(sizes, dtype=int))
         rows = [draw(*given.args, **given.kwargs) for _ in range(count)]
-        found = np.stack(rows).reshape((*sizes, *rows[0].shape))
+        found = backend.array_module(rows[0]).stack(rows).reshape((*sizes, *rows[0].shape))
     for level in different:
         found = Batched(found, level, True)
     return found

@@ -71,6 +71,19 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return from_raw(array if type(array) is np.ndarray else array.view(np.ndarray))  # of a memmap: its memory
 
 
+def from_dlpack(x: Any) -> Tensor:
+    """A Tensor on the memory of another library's array (NumPy, CuPy, PyTorch, JAX), on its device, without a copy.
+
+    TypeError for what has no `__dlpack__`.
+    """
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"from_dlpack expects an array with __dlpack__, got {type(x).__name__}")
+    on_gpu = x.__dlpack_device__()[0] in (2, 13)  # CUDA's own and managed memory, by DLPack's numbers
+    array = backend.backend_for("cuda" if on_gpu else "cpu").module.from_dlpack(x)
+    dtypes.of(array.dtype)
+    return from_raw(array)
+
+
 def _filled(make: Any, given: tuple, named: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     shape = as_sizes(given, named)
     if any(n < 0 for n in shape):

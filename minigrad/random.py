@@ -1,9 +1,11 @@
 """Random tensors: `rand`, `randn`, `randint`, ... and the default generator that they draw from.
 
-The numbers are PyTorch's for the same seed and the same order of calls; the rules are written in `generator.py`. They
-are drawn on the host and then moved to the device, so a run on a GPU starts from the same numbers as one on the CPU.
-All functions take `generator=` to draw from another stream. `pin_memory` and `memory_format` are accepted and have no
-effect. Sizes are given as numbers or as one sequence: `rand(2, 3)`, `rand((2, 3))`, `rand(size=(2, 3))`.
+On the CPU the numbers are PyTorch's for the same seed and the same order of calls; the rules are written in
+`generator.py`. Each GPU has a stream of its own, drawn there (`philox.py`). Initial weights alone are always drawn on
+the host and moved, so that a run on a GPU starts from the same model as one on the CPU. All functions take `generator=`
+to draw from another stream; a CPU generator's numbers are moved to where the tensor is. `pin_memory` and
+`memory_format` are accepted and have no effect. Sizes are given as numbers or as one sequence: `rand(2, 3)`,
+`rand((2, 3))`, `rand(size=(2, 3))`.
 """
 
 import math
@@ -20,16 +22,31 @@ from minigrad.generator import Generator, laid_out_like
 
 default_generator = Generator()
 default_generator.seed()
+_of_gpus: dict[int, Generator] = {}  # made when first asked for, with the seed of the default generator
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the default generator's stream of `seed`; the same seed gives the same run. Returns the generator."""
-    return default_generator.manual_seed(int(seed))
+    """Start the streams of `seed`, the CPU's and each GPU's; the same seed gives the same run. Returns the CPU's."""
+    default_generator.manual_seed(int(seed))
+    for generator in _of_gpus.values():
+        generator.manual_seed(int(seed))
+    return default_generator
 
 
 def seed() -> int:
-    """Start the default generator with a seed from the operating system, and return that seed."""
-    return default_generator.seed()
+    """Start all streams with a seed from the operating system, and return that seed."""
+    return manual_seed(Generator().seed()).initial_seed()
+
+
+def generator_of(device: Any) -> Generator:
+    """The default generator of a device (None: of the default device)."""
+    where = backend.get_default_device() if device is None else backend.device(device)
+    if where.type == "cpu":
+        return default_generator
+    index = where.index or 0
+    if index not in _of_gpus:
+        _of_gpus[index] = Generator(f"cuda:{index}").manual_seed(default_generator.initial_seed())
+    return _of_gpus[index]
 
 
 def initial_seed() -> int:
@@ -49,16 +66,21 @@ def set_rng_state(state: Any) -> None:
 
 @contextmanager
 def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cuda") -> Iterator[None]:
-    """Inside the `with` block draws go on as usual; after it the default generator is where it was before.
-
-    There is one generator for all devices, so `devices` and `device_type` have no effect.
+    """Inside the `with` block draws go on as usual; after it the CPU's generator is where it was before, and so are
+    those of the GPUs that `devices` lists (all by default).
     """
-    state = default_generator.get_state()
+    indices = list(_of_gpus) if devices is None else [backend.device(d).index or 0 for d in map(_cuda_name, devices)]
+    kept = [default_generator, *(generator_of(f"cuda:{i}") for i in indices)] if enabled else []
+    states = [generator.get_state() for generator in kept]
     try:
         yield
     finally:
-        if enabled:
-            default_generator.set_state(state)
+        for generator, state in zip(kept, states, strict=True):
+            generator.set_state(state)
+
+
+def _cuda_name(device: Any) -> Any:
+    return f"cuda:{device}" if isinstance(device, int) else device
 
 
 def rand(
@@ -71,7 +93,7 @@ def rand(
     pin_memory: bool = False,
 ) -> Any:
     """Uniform on [0, 1)."""
-    shape, draw = _shape("rand", sizes, size), _source("rand", generator)
+    shape, draw = _shape("rand", sizes, size), source_for("rand", generator, device)
     return _tensor(draw.uniform(shape, dtype=to_numpy_dtype(dtype)), device, requires_grad)
 
 
@@ -85,7 +107,7 @@ def randn(
     pin_memory: bool = False,
 ) -> Any:
     """Normal with mean 0 and variance 1."""
-    shape, draw = _shape("randn", sizes, size), _source("randn", generator)
+    shape, draw = _shape("randn", sizes, size), source_for("randn", generator, device)
     raw = to_numpy_dtype(dtype)
     if raw.kind == "c":  # both parts normal, of variance 1/2
         parts = draw.normal((*shape, 2), std=math.sqrt(0.5), dtype=np.empty(0, raw).real.dtype)
@@ -111,7 +133,7 @@ def randint(
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"randint takes its size as a tuple, such as randint(0, 10, (2, 3)); got {size!r}")
     low, high = _bounds("randint", positional, low, high)
-    values = _source("randint", generator).randint(low, high, _shape("randint", (), size), _or_int64(dtype))
+    values = source_for("randint", generator, device).randint(low, high, _shape("randint", (), size), _or_int64(dtype))
     return _tensor(values, device, requires_grad)
 
 
@@ -125,7 +147,7 @@ def randperm(
     pin_memory: bool = False,
 ) -> Any:
     """A permutation of 0 .. n - 1; int64 by default."""
-    draw = _source("randperm", generator)
+    draw = source_for("randperm", generator, device)
     return _tensor(draw.randperm(operator.index(n), _or_int64(dtype)), device, requires_grad)
 
 
@@ -140,7 +162,7 @@ def rand_like(
     memory_format: Any = None,
 ) -> Any:
     """Uniform on [0, 1); shape as `input`, and dtype and device too unless others are given."""
-    draw = _source("rand_like", generator)
+    draw = source_for("rand_like", generator, _device_like(input, device))
     values = draw.uniform(input.array.size, dtype=_dtype_like(input, dtype))
     return _tensor(laid_out_like(input.array, values), _device_like(input, device), requires_grad)
 
@@ -156,7 +178,7 @@ def randn_like(
     memory_format: Any = None,
 ) -> Any:
     """Normal with mean 0 and variance 1; shape as `input`, and dtype and device too unless others are given."""
-    draw, array = _source("randn_like", generator), input.array
+    draw, array = source_for("randn_like", generator, _device_like(input, device)), input.array
     values = draw.normal(array.size, dtype=_dtype_like(input, dtype), contiguous=array.flags.c_contiguous)
     return _tensor(laid_out_like(array, values), _device_like(input, device), requires_grad)
 
@@ -175,15 +197,15 @@ def randint_like(
 ) -> Any:
     """`randint_like(input, high)` or `(input, low, high)`: integers, with the shape, dtype and device of `input`."""
     low, high = _bounds("randint_like", list(args), low, high)
-    draw = _source("randint_like", generator)
+    draw = source_for("randint_like", generator, _device_like(input, device))
     values = draw.randint(low, high, input.array.size, _dtype_like(input, dtype))
     return _tensor(laid_out_like(input.array, values), _device_like(input, device), requires_grad)
 
 
 def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None) -> Any:
     """1 with the probability that `input` holds at that place (or `p` everywhere), else 0; dtype as `input`'s."""
-    draw, array = _source("bernoulli", generator), input.array
-    values = draw.bernoulli(_weights(array) if p is None else float(p), array.shape, array.dtype)
+    draw, array = source_for("bernoulli", generator, input.device), input.array
+    values = draw.bernoulli(_weights(array, draw) if p is None else float(p), array.shape, array.dtype)
     return _tensor(values, input.device, False)
 
 
@@ -193,8 +215,8 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
     The rows need not sum to one. RuntimeError for weights that are negative, not finite or all zero, and for more
     samples than categories without replacement.
     """
-    draw = _source("multinomial", generator)
-    return _tensor(draw.multinomial(_weights(input.array), num_samples, replacement), input.device, False)
+    draw = source_for("multinomial", generator, input.device)
+    return _tensor(draw.multinomial(_weights(input.array, draw), num_samples, replacement), input.device, False)
 
 
 def normal(
@@ -209,17 +231,17 @@ def normal(
     pin_memory: bool = False,
 ) -> Any:
     """`normal(mean, std, size)` for two numbers, `normal(mean, std)` where one or both are Tensors, which broadcast."""
-    draw = _source("normal", generator)
     like = next((x for x in (mean, std) if hasattr(x, "array")), None)
+    draw = source_for("normal", generator, device if like is None else like.device)
     if like is None:
         if size is None:
             raise TypeError("normal with two numbers needs a size: normal(0.0, 1.0, (2, 3))")
         return _tensor(draw.normal(_shape("normal", (), size), mean, std, to_numpy_dtype(dtype)), device, requires_grad)
     if size is not None or dtype is not None or device is not None:
         raise TypeError("normal takes size, dtype and device from its Tensors; leave them out, or pass two numbers")
-    middle: Any = _weights(mean.array) if hasattr(mean, "array") else mean
-    spread: Any = _weights(std.array) if hasattr(std, "array") else std
-    raw, shape = like.array.dtype, np.broadcast_shapes(np.shape(middle), np.shape(spread))
+    middle: Any = _weights(mean.array, draw) if hasattr(mean, "array") else mean
+    spread: Any = _weights(std.array, draw) if hasattr(std, "array") else std
+    raw, shape = like.array.dtype, np.broadcast_shapes(*(getattr(x, "shape", ()) for x in (middle, spread)))
     if hasattr(std, "array"):
         if not backend.holds_everywhere(spread >= 0):
             raise RuntimeError("normal expects all elements of std >= 0; some are negative or nan")
@@ -230,12 +252,12 @@ def normal(
     return _tensor(values.astype(raw, copy=False), like.device, requires_grad)
 
 
-def _weights(array: Any) -> Any:
-    """On the host; under vmap as it is, for the draw to see what is for all examples."""
-    return array if backend.is_wrapped(array) else backend.to_host(array)
+def _weights(array: Any, draw: Generator) -> Any:
+    """Where the generator draws; under vmap as it is, for the draw to see what is for all examples."""
+    return array if backend.is_wrapped(array) else backend.to_device(array, draw.device)
 
 
-def _tensor(values: np.ndarray, device: Any, requires_grad: bool) -> Any:
+def _tensor(values: Any, device: Any, requires_grad: bool) -> Any:
     from minigrad.tensor import from_array  # tensor.py imports this module
 
     if requires_grad and not is_differentiable(values.dtype):
@@ -243,10 +265,16 @@ def _tensor(values: np.ndarray, device: Any, requires_grad: bool) -> Any:
     return from_array(values, device=device, requires_grad=requires_grad)
 
 
-def _source(name: str, generator: Generator | None) -> Generator:
+def source_for(name: str, generator: Generator | None, device: Any) -> Generator:
+    """The generator to draw a tensor on `device` from: the one given, or the device's own."""
     if not (generator is None or isinstance(generator, Generator)):
         raise TypeError(f"{name} expects generator to be a minigrad.Generator, got {type(generator).__name__}")
-    return default_generator if generator is None else generator
+    if generator is None:
+        return generator_of(device)
+    where = backend.get_default_device() if device is None else backend.device(device)
+    if generator.device.type == "cuda" and where.type == "cpu":
+        raise RuntimeError(f"Expected a 'cpu' device type for generator but found 'cuda': {name} makes a tensor on cpu")
+    return generator
 
 
 def _shape(name: str, sizes: tuple, size: Any) -> tuple[int, ...]:

@@ -136,7 +136,7 @@ def _blas_threads() -> str:
 
 def config() -> dict[str, str]:
     """The versions, libraries and settings that decide speed and numbers, by name."""
-    from minigrad import backend
+    from minigrad import backend, find_cupy
     from minigrad.kernels import cpu
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index, call-overload]
@@ -145,6 +145,7 @@ def config() -> dict[str, str]:
         "numpy": np.__version__,
         "blas": f"{blas.get('name', '?')} {blas.get('version', '')}{_core_name()}, {get_num_threads()} threads",
         "cpu kernels": cpu.describe(),
+        "cupy": find_cupy.describe(),
         "threads": f"{kernel_threads()} for kernels",
         "malloc": _malloc,
         "default device": str(backend.get_default_device()),

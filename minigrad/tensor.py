@@ -406,6 +406,27 @@ class Tensor:
             raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use tensor.cpu() first.")
         return self.array.view()  # an object of its own: its shape and flags may be changed
 
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
+    ) -> Any:
+        """The memory, for another library to use: what `torch.from_dlpack(x)` and its kin ask for. Nothing is copied.
+
+        BufferError for a tensor that requires grad, and for a dtype that its library cannot hand out.
+        """
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[Any, builtins.int]:
+        """(1, 0) for the CPU, (2, number) for a GPU."""
+        return self.array.__dlpack_device__()
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """A GPU tensor's memory for libraries such as Numba; CPU tensors have no such attribute."""
+        return self.array.__cuda_array_interface__
+
     def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
@@ -1848,7 +1869,7 @@ class Tensor:
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         if isinstance(p, Tensor):
-            p = p.array if backend.is_wrapped(p.array) else backend.to_host(p.array)
+            p = p.array if backend.is_wrapped(p.array) else backend.to_device(p.array, self.device)
         return self._drawn("bernoulli", generator, p=p)
 
     def random_(self, from_: Any = None, to: Any = None, *, generator: Any = None) -> Tensor:
@@ -1860,7 +1881,7 @@ class Tensor:
         """Fill with random numbers, in the order of memory, as PyTorch does."""
         from minigrad import random
 
-        draw = getattr(generator or random.default_generator, kind)
+        draw = getattr(random.source_for(f"{kind}_", generator, self.device), kind)
         in_order = self.array.flags.c_contiguous
         if kind == "normal":
             parameters["contiguous"] = in_order

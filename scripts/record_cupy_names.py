@@ -1,12 +1,14 @@
-"""Records which names CuPy has and which arguments they take, for tests/strict_cupy.py.
+"""Records which names CuPy has and which arguments they take, for tests/strict_cupy.py and tests/test_cupy_use.py.
 
     python scripts/record_cupy_names.py   (CuPy must be installed, no GPU needed; writes tests/recorded/cupy_names.json)
 
 Each callable is stored as the list of its parameters: ``"a"`` is required, ``"axis="`` has a default, and ``"/"``,
-``"*"``, ``"*args"``, ``"**kwargs"`` mean what they mean in Python. Properties are stored as null. Only names that NumPy
-has too are recorded, apart from the array's methods.
+``"*"``, ``"*args"``, ``"**kwargs"`` mean what they mean in Python. Properties are stored as null. The tables of
+functions hold names that NumPy has too; "all names" holds whatever CuPy has, by dotted path, null where no parameters
+are known.
 """
 
+import functools
 import inspect
 import json
 import re
@@ -69,6 +71,29 @@ def table(of: Any, also_in: Any = None) -> dict[str, list[str] | None]:
     return found
 
 
+MODULES = ("", "cuda", "cuda.runtime", "lib.stride_tricks", "linalg", "fft")
+
+
+def all_names() -> dict[str, list[str] | None]:
+    """Every public name of the modules above, classes by what makes one."""
+    found: dict[str, list[str] | None] = {}
+    for module in MODULES:
+        thing = functools.reduce(getattr, filter(None, module.split(".")), cupy)
+        for name in dir(thing):
+            if not name.startswith("_"):
+                found[f"{module}.{name}".lstrip(".")] = known_parameters(getattr(thing, name))
+    return dict(sorted(found.items()))
+
+
+def known_parameters(thing: Any) -> list[str] | None:
+    if inspect.ismodule(thing):
+        return None
+    try:
+        return parameters(thing)
+    except (ValueError, TypeError):
+        return None
+
+
 def scatters(thing: Any) -> bool:
     return isinstance(thing, cupy.ufunc) and thing._scatter_op is not None
 
@@ -81,6 +106,7 @@ def main() -> None:
         "special methods of ndarray": {n: None for n in dir(cupy.ndarray) if n.startswith("__")},
         "ufuncs": {n: None for n in dir(cupy) if isinstance(getattr(cupy, n), cupy.ufunc)},
         "ufuncs with at": {n: None for n in dir(cupy) if scatters(getattr(cupy, n))},
+        "all names": all_names(),
     }
     path = Path(__file__).parent.parent / "tests" / "recorded" / "cupy_names.json"
     path.parent.mkdir(parents=True, exist_ok=True)

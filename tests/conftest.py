@@ -21,6 +21,19 @@ hypothesis.settings.register_profile("ci", deadline=None, max_examples=25, deran
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device", choices=("cpu", "cuda"), default="cpu",
+        help="cuda: run the op table and the CUDA kernels on this machine's GPU besides",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def on_card(request: pytest.FixtureRequest) -> bool:
+    """Whether the tests were asked to use a real GPU, with --device cuda."""
+    return request.config.getoption("--device") == "cuda"
+
+
 def switches() -> dict[str, Any]:
     """Every setting that a test could leave flipped for those after it."""
     return {
@@ -36,9 +49,11 @@ def switches() -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_flipped() -> Iterator[None]:
+def nothing_left_flipped(request: pytest.FixtureRequest) -> Iterator[None]:
     """Seeds the random numbers, takes ops that a test made away again, fails a test that leaves a switch flipped."""
     mg.manual_seed(0)
+    if request.config.getoption("--device") == "cuda":
+        mg.backend.backend_for("cuda")  # loaded once, not by the test that happens to need it; raises without one
     before, ops_before = switches(), set(REGISTRY)
     yield
     for name in set(REGISTRY) - ops_before:

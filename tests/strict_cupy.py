@@ -253,6 +253,8 @@ class StrictArray:
             return getattr(self._host, name)
         if name in ("T", "imag", "mT", "real"):
             return StrictArray(getattr(self._host, name))
+        if name == "data":  # of which kernels are given the address
+            return types.SimpleNamespace(ptr=self._host.ctypes.data)
         if name == "base":
             return None if self._host.base is None else StrictArray(self._host.base)
         raise AttributeError(f"'cupy.ndarray' object has no attribute '{name}'")

@@ -149,11 +149,12 @@ def test_the_default_device(gpu):
     assert not mg.zeros(1).is_cuda
 
 
-def test_cpu_and_gpu_start_equal(gpu):
-    mg.manual_seed(0)
-    here = mg.randn(5).tolist()
-    mg.manual_seed(0)
-    assert mg.randn(5, device="cuda").tolist() == here
+def test_models_on_cpu_and_gpu_start_equal(gpu):
+    weights = []
+    for device in ("cpu", "cuda"):
+        mg.manual_seed(0)
+        weights.append(mg.nn.Linear(3, 5, device=device).weight.tolist())
+    assert weights[0] == weights[1]
 
 
 def test_views_and_writes_on_the_device(gpu):

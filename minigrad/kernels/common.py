@@ -85,7 +85,19 @@ from minigrad.kernels.common_special import (
     right_shift as right_shift,
     signbit as signbit,
 )
-from minigrad.kernels.optim_reference import adam_update as adam_update, scale as scale, sgd_update as sgd_update
+from minigrad.kernels.optim_reference import (
+    adam_update as adam_update,
+    scale as scale,
+    scale_by as scale_by,
+    sgd_update as sgd_update,
+    total_norm as total_norm,
+)
+from minigrad.kernels.philox import (
+    philox_keep as philox_keep,
+    philox_normal as philox_normal,
+    philox_uniform as philox_uniform,
+    philox_words as philox_words,
+)
 from minigrad.kernels.special import erf as _erf
 
 

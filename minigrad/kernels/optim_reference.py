@@ -20,6 +20,18 @@ def scale(arrays: Sequence[Any], factor: float) -> None:
         array *= array.dtype.type(factor)
 
 
+def total_norm(arrays: Sequence[Any]) -> Any:
+    """The root of the sum of the squares of all entries of all arrays, where they are: a 0-d array on their device."""
+    squares = [(wide * wide).sum() for wide in (array.astype("float64") for array in arrays)]
+    return (sum(squares[1:], squares[0]) ** 0.5).astype(arrays[0].dtype)
+
+
+def scale_by(arrays: Sequence[Any], factor: Any) -> None:
+    """Multiply every array, in place, by a 0-d array on their device."""
+    for array in arrays:
+        array *= factor.astype(array.dtype)
+
+
 def adam_scalars(
     step: float, *, lr: float, beta1: float, beta2: float, weight_decay: float, decoupled: bool
 ) -> tuple[float, float, float, float]:

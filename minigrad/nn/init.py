@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import autograd, random
+from minigrad.backend import to_host
 from minigrad.tensor import Tensor, from_array
 
 _GAINS = {"sigmoid": 1, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
@@ -39,13 +40,13 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Uniform on [a, b)."""
     with autograd.no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+        return tensor.uniform_(a, b, generator=generator or random.default_generator)  # see random.py
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Normal with that mean and standard deviation."""
     with autograd.no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+        return tensor.normal_(mean, std, generator=generator or random.default_generator)
 
 
 def trunc_normal_(
@@ -126,7 +127,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
         return tensor
     rows, dtype = tensor.array.shape[0], tensor.array.dtype
     source = random.default_generator if generator is None else generator
-    drawn = source.normal((rows, tensor.numel() // rows), dtype=dtype)
+    drawn = to_host(source.normal((rows, tensor.numel() // rows), dtype=dtype))
     is_wide = drawn.shape[0] < drawn.shape[1]
     exact = np.float64 if dtype == np.float64 else np.float32  # LAPACK knows no half precision
     q, r = np.linalg.qr((drawn.T if is_wide else drawn).astype(exact))
@@ -141,7 +142,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     _need_matrix(tensor)
     rows, columns = tensor.array.shape
     source = random.default_generator if generator is None else generator
-    values = source.normal((rows, columns), 0.0, std, tensor.array.dtype)
+    values = to_host(source.normal((rows, columns), 0.0, std, tensor.array.dtype))
     for column in range(columns):
         picked = random.default_generator.randperm(rows)[: math.ceil(sparsity * rows)]
         values[picked, column] = 0

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from minigrad import autograd, backend, dtype as dtypes
+from minigrad import autograd, backend, dtype as dtypes, ops
 from minigrad.tensor import Tensor
 
 _DTYPES = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16}
@@ -68,6 +68,18 @@ def get_autocast_dtype(device_type: str) -> dtypes.DType:
     return _DTYPES[backend.device(device_type).type]
 
 
+def _all_finite(tensors: list[Tensor]) -> bool:
+    """Whether no entry is inf or nan. Their sums tell, all together, so that a GPU is waited for once and not once for
+    each; sums of finite numbers may overflow, and then every entry is looked at.
+    """
+    by_device: dict[Any, list[Tensor]] = {}
+    for x in tensors:
+        by_device.setdefault(x.device, []).append(x.sum().to(dtypes.float32))
+    if all(math.isfinite(ops.stack(sums).sum().item()) for sums in by_device.values()):
+        return True
+    return all(bool(x.isfinite().all()) for x in tensors)
+
+
 class GradScaler:
     """Keeps small gradients of float16 from vanishing: the loss is multiplied by a scale before backward, the gradients
     divided by it before the step, and the scale follows what the number range allows.
@@ -109,14 +121,12 @@ class GradScaler:
             return
         if id(optimizer) in self._unscaled:
             raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
-        bad = False
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        gradients = [p.grad for p in parameters if p.grad is not None]
         with autograd.no_grad():
-            for group in optimizer.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        p.grad.mul_(1.0 / self._scale)
-                        bad = bad or (not math.isfinite(p.grad.sum().item()) and not bool(p.grad.isfinite().all()))
-        self._unscaled[id(optimizer)] = bad
+            for gradient in gradients:
+                gradient.mul_(1.0 / self._scale)
+            self._unscaled[id(optimizer)] = not _all_finite(gradients)
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         """`optimizer.step(...)` on unscaled gradients, unless one of them is inf or nan; what the step returns."""

@@ -4,9 +4,10 @@ Without CuPy or a GPU: `is_available()` is False, counts and memory are 0, seedi
 and whatever needs the device raises RuntimeError with the way to get one.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
-from minigrad import backend, dtype as dtypes
+from minigrad import backend, creation, dtype as dtypes, random
 from minigrad.backend import is_cuda_available as is_available
 from minigrad.legacy import TensorType
 from minigrad.tensor import Tensor
@@ -14,9 +15,10 @@ from minigrad.tensor import Tensor
 __all__ = [
     "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",
     "IntTensor", "LongTensor", "ShortTensor", "current_device", "device", "device_count", "empty_cache",
-    "get_device_capability", "get_device_name", "is_available", "is_bf16_supported", "is_initialized", "manual_seed",
-    "manual_seed_all", "max_memory_allocated", "memory_allocated", "memory_reserved", "reset_peak_memory_stats",
-    "seed", "seed_all", "set_device", "synchronize",
+    "get_device_capability", "get_device_name", "get_rng_state", "get_rng_state_all", "initial_seed", "is_available",
+    "is_bf16_supported", "is_initialized", "manual_seed", "manual_seed_all", "max_memory_allocated",
+    "memory_allocated", "memory_reserved", "reset_peak_memory_stats", "seed", "seed_all", "set_device",
+    "set_rng_state", "set_rng_state_all", "synchronize",
 ]  # fmt: skip
 
 
@@ -112,28 +114,64 @@ def memory_reserved(device: Any = None) -> int:
 
 
 def max_memory_allocated(device: Any = None) -> int:
-    """An upper bound of the bytes that were ever in use: those held. CuPy does not record the exact peak."""
-    return memory_reserved(device)
+    """The most bytes in use at any time, by this thread; 0 without a GPU."""
+    return backend.memory_counter.peak if is_available() else 0
 
 
 def reset_peak_memory_stats(device: Any = None) -> None:
-    """Start the peak anew: memory that no tensor uses is given back. RuntimeError without a GPU."""
-    _cupy().get_default_memory_pool().free_all_blocks()
+    """Start the peak anew from what is in use now. RuntimeError without a GPU."""
+    _cupy()
+    backend.memory_counter.reset()
 
 
 def manual_seed(seed: int) -> None:
-    """Has no effect: all random numbers come from the default generator, which `minigrad.manual_seed` sets."""
-    int(seed)
+    """Start the stream of the GPU in use; without a GPU nothing happens."""
+    seed = int(seed)
+    if is_available():
+        random.generator_of(f"cuda:{current_device()}").manual_seed(seed)
 
 
-manual_seed_all = manual_seed
+def manual_seed_all(seed: int) -> None:
+    """Start the streams of all GPUs; without a GPU nothing happens."""
+    seed = int(seed)
+    for index in range(device_count()):
+        random.generator_of(f"cuda:{index}").manual_seed(seed)
 
 
 def seed() -> None:
-    """Has no effect, as `manual_seed`."""
+    """Start the stream of the GPU in use with a seed from the operating system."""
+    manual_seed(random.Generator().seed())
 
 
-seed_all = seed
+def seed_all() -> None:
+    """Start the streams of all GPUs with one seed from the operating system."""
+    manual_seed_all(random.Generator().seed())
+
+
+def initial_seed() -> int:
+    """The seed that the stream of the GPU in use was started with."""
+    return random.generator_of(f"cuda:{current_device()}").initial_seed()
+
+
+def get_rng_state(device: Any = "cuda") -> Tensor:
+    """The state of a GPU's generator, a Tensor of 16 bytes on the host. RuntimeError without a GPU."""
+    return creation.tensor(random.generator_of(f"cuda:{_index(device)}").get_state(), device="cpu")
+
+
+def set_rng_state(new_state: Tensor, device: Any = "cuda") -> None:
+    """Put a GPU's generator into a state of `get_rng_state`."""
+    random.generator_of(f"cuda:{_index(device)}").set_state(new_state)
+
+
+def get_rng_state_all() -> list[Tensor]:
+    """The states of all GPUs' generators."""
+    return [get_rng_state(index) for index in range(device_count())]
+
+
+def set_rng_state_all(new_states: Iterable[Tensor]) -> None:
+    """Put all GPUs' generators into those states."""
+    for index, state in enumerate(new_states):
+        set_rng_state(state, index)
 
 
 class _CudaTensorType(TensorType):

@@ -1,9 +1,11 @@
 """Mixed precision: autocast changes no arithmetic, GradScaler scales as PyTorch's."""
 
 import pytest
+from strict_cupy import StrictArray, as_cuda
 
 import minigrad as mg
 from minigrad import backend
+from minigrad.kernels import common
 from minigrad.onemachine import amp, cuda_amp
 
 
@@ -108,3 +110,31 @@ def test_scaler_with_clipping_state_and_misuse() -> None:
         scaler.scale(1.0)
     with pytest.raises(AssertionError, match="growth factor"):
         amp.GradScaler("cpu", growth_factor=1.0)
+
+
+@pytest.mark.parametrize("fault", [None, float("inf"), float("nan")])
+def test_a_gpu_is_waited_for_once_a_step_to_see_whether_gradients_are_finite(fault, monkeypatch) -> None:
+    waits = []
+    real = StrictArray.get
+    monkeypatch.setattr(StrictArray, "get", lambda self, *a, **k: waits.append(1) or real(self, *a, **k))
+    with as_cuda(common):
+        parameters = [mg.nn.Parameter(mg.ones(3, device="cuda")) for _ in range(5)]
+        optimizer, scaler = mg.optim.SGD(parameters, lr=1.0), mg.amp.GradScaler("cuda", init_scale=4.0)
+        for p in parameters:
+            p.grad = mg.full((3,), 4.0, device="cuda")
+        if fault is not None:
+            parameters[3].grad[1] = fault
+        waits.clear()
+        scaler.step(optimizer)
+        assert len(waits) <= 1 or fault is not None
+        assert parameters[0].tolist() == ([0, 0, 0] if fault is None else [1, 1, 1])
+        scaler.update()
+        assert scaler.get_scale() == (4.0 if fault is None else 2.0)
+
+
+def test_gradients_whose_sum_overflows_are_still_finite() -> None:
+    p = mg.nn.Parameter(mg.ones(4))
+    scaler = mg.amp.GradScaler("cpu", init_scale=1.0)
+    p.grad = mg.full((4,), 3e38)
+    scaler.step(mg.optim.SGD([p], lr=1e-38))
+    assert p.tolist() == pytest.approx([-2.0] * 4)

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 from minigrad import ops, random
-from minigrad.backend import to_device
 from minigrad.grad_names import named
 from minigrad.indices import broadcast_shape
 from minigrad.tensor import Tensor
@@ -85,4 +84,4 @@ def _kept_weights(query: Tensor, key: Tensor, p: float) -> Any:
     """Dropout's mask for the (..., T, S) weights, from the default generator."""
     q, k = query.array.shape, key.array.shape
     shape = (*broadcast_shape(q[:-2], k[:-2]), q[-2], k[-2])
-    return to_device(random.default_generator.dropout_mask(shape, p, query.array.dtype), str(query.device))
+    return random.generator_of(query.device).dropout_mask(shape, p, query.array.dtype)

@@ -121,7 +121,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     must_be_tensor("dropout", "input", input)
     if not training or p == 0 or not input.array.size:
         return input
-    drawn = random.default_generator.dropout_mask(input.array.size, p, input.array.dtype)
+    drawn = random.generator_of(input.device).dropout_mask(input.array.size, p, input.array.dtype)
     return _drop(input, random.laid_out_like(input.array, drawn), inplace)
 
 
@@ -162,7 +162,7 @@ def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool, chann
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     kept = input.array.shape[: channels_at + 1]
     shape = kept + (1,) * (input.array.ndim - len(kept))
-    return _drop(input, random.default_generator.dropout_mask(shape, p, input.array.dtype), inplace)
+    return _drop(input, random.generator_of(input.device).dropout_mask(shape, p, input.array.dtype), inplace)
 
 
 def _check_probability(p: float) -> None:

@@ -46,6 +46,8 @@ def get_total_norm(
     if norm_type == 2.0 and hasattr(kernels, "sum_of_squares") and len({t.device for t in tensors}) == 1:
         root = math.sqrt(kernels.sum_of_squares([t.array for t in tensors]))
         total = creation.full((), root, dtype=dtype, device=tensors[0].device)
+    elif norm_type == 2.0 and dtype is float32 and len({t.device for t in tensors}) == 1:
+        total = from_raw(kernels.total_norm([t.array for t in tensors]))  # stays on the GPU: nobody waits for it
     else:
         wide = promote_types(dtype, float32)  # the sums of 16-bit numbers
         norms = [ops.vector_norm(from_raw(t.array).to(wide), norm_type, None, False) for t in tensors]
@@ -71,6 +73,8 @@ def clip_grads_with_norm_(
     gradients = [p.grad for p in _listed(parameters) if p.grad is not None]
     if scale.device.type == "cpu" and all(g.device.type == "cpu" for g in gradients):
         kernels_of(scale.array).scale([g.array for g in gradients], scale.item())
+    elif all(g.device == scale.device for g in gradients):
+        kernels_of(scale.array).scale_by([g.array for g in gradients], scale.array)
     else:
         for g in gradients:
             g.array[...] = g.array * scale.to(device=g.device, dtype=g.dtype).array
