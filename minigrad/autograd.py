@@ -190,18 +190,21 @@ def walk(
             gradients = _scatter_into_parent(op, node, parents, dy, pending, queue)
         else:
             gradients = op.vjp_on_arrays(node, parents, dy)
-        for parent, gradient in zip(parents, gradients, strict=True):
+        if len(gradients) != len(parents):
+            raise RuntimeError(f"the vjp of '{op.name}' gave {len(gradients)} gradients for {len(parents)} inputs")
+        for parent, gradient in zip(parents, gradients):  # noqa: B905: just checked, in a third of the time
             if parent is None or gradient is None:
                 continue
             if gradient.shape != parent.shape:
                 gradient = sum_to(gradient, parent.shape)
             if gradient.dtype is not parent.dtype:
                 gradient = _cast(gradient, parent.dtype)
-            entry = pending.get(parent.birth)
+            birth = parent.birth
+            entry = pending.get(birth)
             if entry is None:  # the first arrival is borrowed, unless it goes to a leaf and is nobody else's
                 fresh = parent.op is None and not create_graph and _is_fresh(gradient, dy, node, gradients)
-                pending[parent.birth] = [parent, gradient, fresh]
-                heappush(queue, -parent.birth)
+                pending[birth] = [parent, gradient, fresh]
+                heappush(queue, -birth)
             else:
                 _add_to(entry, gradient, create_graph)
         if (
