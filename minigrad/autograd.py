@@ -24,6 +24,8 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from minigrad import grad_names
 from minigrad.backend import is_array, is_wrapped, kernels_of
 from minigrad.dtype import is_complex
@@ -192,7 +194,8 @@ def walk(
             gradients = op.vjp_on_arrays(node, parents, dy)
         if len(gradients) != len(parents):
             raise RuntimeError(f"the vjp of '{op.name}' gave {len(gradients)} gradients for {len(parents)} inputs")
-        for parent, gradient in zip(parents, gradients):  # noqa: B905: just checked, in a third of the time
+        # Not zip(strict=True), which takes three times as long: the lengths have just been compared.
+        for parent, gradient in zip(parents, gradients):  # noqa: B905
             if parent is None or gradient is None:
                 continue
             if gradient.shape != parent.shape:
@@ -259,7 +262,7 @@ def _holds_arrays(node: Node) -> bool:
 
 def _add_to(entry: list, gradient: Any, create_graph: bool) -> None:
     """Add a gradient to a node's sum: the second arrival allocates, later ones add in place."""
-    if entry[2] and not create_graph and fits(entry[1], gradient):
+    if entry[2] and not create_graph and (type(gradient) is np.ndarray or fits(entry[1], gradient)):
         entry[1] += gradient
     else:
         entry[1], entry[2] = entry[1] + gradient, True
