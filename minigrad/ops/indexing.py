@@ -9,6 +9,8 @@ no array of zeros a step.
 
 from typing import Any
 
+import numpy as np
+
 from minigrad import inplace
 from minigrad.arguments import must_be_tensor
 from minigrad.backend import kernels_of, to_device
@@ -89,11 +91,13 @@ def index_write_vjp(dy, value_shape, index, needs):
 def write(x: Tensor, index: Any, value: Any, fill: bool = False) -> None:
     """x[index] = value. `fill`: x may be expanded, as `value` is one number."""
     must_be_value(x, value)
-    steps = raw_index(x, index)
+    parts = index if type(index) is tuple else (index,)
+    steps = [parts] if is_plain(parts, x.array.shape) else raw_index(x, index)
     if isinstance(value, Tensor):
-        picked = any(inplace.has_arrays(step) for step in steps)
-        if not (value.array.ndim and picked) and value.device.type != x.device.type:
-            value = value.to(x.device)
+        on_host = type(value.array) is type(x.array) is np.ndarray  # nearly always, and then nothing is to be moved
+        if not on_host and value.device.type != x.device.type:
+            picked = any(inplace.has_arrays(step) for step in steps)
+            value = value if value.array.ndim and picked else value.to(x.device)
         raw = value.array
         if raw.dtype != x.array.dtype:
             value = value.to(of(x.array.dtype))

@@ -163,7 +163,7 @@ def sgd_update(
     buffers = params if momentum_buffers is None else momentum_buffers
     rows = []
     for p, g, b in zip(params, grads, buffers, strict=True):
-        if not (_fits(p) and _fits(b)) or g.dtype != np.float32:
+        if not (_fits(p) and (b is p or _fits(b))) or g.dtype != np.float32:
             reference.sgd_update(
                 [p], [g], None if momentum_buffers is None else [b], lr=lr, momentum=momentum, dampening=dampening,
                 weight_decay=weight_decay, nesterov=nesterov, maximize=maximize, first=first,
