@@ -10,7 +10,7 @@
 
 Positional arguments are arrays (or numbers, or None), keyword-only arguments are parameters. The argument names of the
 vjp rule say what the graph keeps alive: an input by its name, `y` the output, `<input>_shape`, a parameter, `needs`
-(which inputs want a gradient) and, for fused ops, `residuals`. They are resolved here, once; an unknown name fails at
+(which inputs want a gradient; it comes last) and, for fused ops, `residuals`. They are resolved here, once; an unknown name fails at
 import. `@mul.vjp(kept_for={"a": "b", "b": "a"})` says besides that a is kept for the gradient of b alone: where b wants
 none, the rule gets None for a, and a may be freed, or written in place.
 

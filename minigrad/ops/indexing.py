@@ -9,11 +9,9 @@ no array of zeros a step.
 
 from typing import Any
 
-import numpy as np
-
 from minigrad import inplace
 from minigrad.arguments import must_be_tensor
-from minigrad.backend import kernels_of, to_device
+from minigrad.backend import is_wrapped, kernels_of, to_device
 from minigrad.dtype import of
 from minigrad.grad_names import named
 from minigrad.indices import as_view, broadcast_shape, is_mask, is_plain, must_be_value, raw_index
@@ -94,8 +92,8 @@ def write(x: Tensor, index: Any, value: Any, fill: bool = False) -> None:
     parts = index if type(index) is tuple else (index,)
     steps = [parts] if is_plain(parts, x.array.shape) else raw_index(x, index)
     if isinstance(value, Tensor):
-        on_host = type(value.array) is type(x.array) is np.ndarray  # nearly always, and then nothing is to be moved
-        if not on_host and value.device.type != x.device.type:
+        alike = type(value.array) is type(x.array) and not is_wrapped(x.array)  # nearly always: nothing is to be moved
+        if not alike and value.device.type != x.device.type:
             picked = any(inplace.has_arrays(step) for step in steps)
             value = value if value.array.ndim and picked else value.to(x.device)
         raw = value.array
