@@ -10,9 +10,9 @@
 
 Positional arguments are arrays (or numbers, or None), keyword-only arguments are parameters. The argument names of the
 vjp rule say what the graph keeps alive: an input by its name, `y` the output, `<input>_shape`, a parameter and, for
-fused ops, `residuals`; `needs`, last, says which inputs want a gradient. They are resolved here, once; an unknown name
-fails at import. `@mul.vjp(kept_for={"a": "b", "b": "a"})` says besides that a is kept for the gradient of b alone: where b wants
-none, the rule gets None for a, and a may be freed, or written in place.
+fused ops, `residuals`; `needs`, last, says which inputs want a gradient. They are resolved here, once; an unknown
+name fails at import. `@mul.vjp(kept_for={"a": "b", "b": "a"})` says besides that a is kept for the gradient of b
+alone: where b wants none, the rule gets None for a, and a may be freed, or written in place.
 
 Given raw arrays an op returns a raw array; given Tensors, a Tensor with a Node. A rule therefore runs on both: on raw
 arrays in a plain backward, and on Tensors when the gradient is to be differentiated again. `sum_to` of autograd.py
