@@ -24,6 +24,8 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from minigrad import grad_names
 from minigrad.backend import is_array, is_wrapped, kernels_of
 from minigrad.dtype import is_complex
@@ -190,18 +192,22 @@ def walk(
             gradients = _scatter_into_parent(op, node, parents, dy, pending, queue)
         else:
             gradients = op.vjp_on_arrays(node, parents, dy)
-        for parent, gradient in zip(parents, gradients, strict=True):
+        if len(gradients) != len(parents):
+            raise RuntimeError(f"the vjp of '{op.name}' gave {len(gradients)} gradients for {len(parents)} inputs")
+        # Not zip(strict=True), which takes three times as long: the lengths have just been compared.
+        for parent, gradient in zip(parents, gradients):  # noqa: B905
             if parent is None or gradient is None:
                 continue
             if gradient.shape != parent.shape:
                 gradient = sum_to(gradient, parent.shape)
             if gradient.dtype is not parent.dtype:
                 gradient = _cast(gradient, parent.dtype)
-            entry = pending.get(parent.birth)
+            birth = parent.birth
+            entry = pending.get(birth)
             if entry is None:  # the first arrival is borrowed, unless it goes to a leaf and is nobody else's
                 fresh = parent.op is None and not create_graph and _is_fresh(gradient, dy, node, gradients)
-                pending[parent.birth] = [parent, gradient, fresh]
-                heappush(queue, -parent.birth)
+                pending[birth] = [parent, gradient, fresh]
+                heappush(queue, -birth)
             else:
                 _add_to(entry, gradient, create_graph)
         if (
@@ -256,7 +262,7 @@ def _holds_arrays(node: Node) -> bool:
 
 def _add_to(entry: list, gradient: Any, create_graph: bool) -> None:
     """Add a gradient to a node's sum: the second arrival allocates, later ones add in place."""
-    if entry[2] and not create_graph and fits(entry[1], gradient):
+    if entry[2] and not create_graph and (type(gradient) is np.ndarray or fits(entry[1], gradient)):
         entry[1] += gradient
     else:
         entry[1], entry[2] = entry[1] + gradient, True

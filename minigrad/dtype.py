@@ -190,9 +190,10 @@ _WEAK = frozenset((float, int, bool, complex, type(None)))
 
 def promote(operands: list) -> list:
     """Cast raw operands to their common type. Numbers stay numbers: they are weak, and NumPy knows it."""
-    if len(operands) == 2:  # the common case, quickly: two arrays of one floating type
+    if len(operands) == 2:  # the common case, quickly: two arrays of one floating type, or one and a number
         a, b = operands
-        if type(a) is np.ndarray and type(b) is np.ndarray and a.dtype is b.dtype and a.dtype.kind == "f":
+        alike = type(b) is float or (type(b) is np.ndarray and type(a) is np.ndarray and a.dtype is b.dtype)
+        if alike and type(a) is np.ndarray and a.dtype.kind == "f":
             return operands
     common = None
     for x in operands:

@@ -48,7 +48,8 @@ class VersionCell:
 
     def share(self, tensor: "Tensor", view: "Tensor") -> None:
         known = self.tensors or [weakref.ref(tensor)]
-        if len(known) >= 8 and len(known) & (len(known) - 1) == 0:
+        count = len(known)
+        if count >= 8 and count & (count - 1) == 0:
             known = [ref for ref in known if ref() is not None]  # sweep at 8, 16, 32 ... entries
         known.append(weakref.ref(view))
         self.tensors = known
@@ -91,8 +92,8 @@ def alias(tensor: "Tensor", other: "Tensor") -> "Tensor":
 
 
 def _link(view: "Tensor", base: "Tensor", step: tuple) -> None:
-    root, steps = _root(base)
-    view.version = cell = version_of(base)
+    root, steps = (base, ()) if base.base is None else _root(base)
+    view.version = cell = base.version or version_of(base)
     cell.share(base, view)
     view.base = (weakref.ref(root), (*steps, step))
 

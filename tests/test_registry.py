@@ -215,6 +215,18 @@ def test_a_rule_that_asks_for_an_unknown_name_fails_where_it_is_written() -> Non
     assert halved.rule is None
 
 
+def test_needs_comes_last():
+    @op
+    def halved(x):
+        return x / 2
+
+    with pytest.raises(TypeError, match="needs must be the last argument, got dy, needs, x"):
+
+        @halved.vjp
+        def halved_vjp(dy, needs, x):
+            return dy / 2
+
+
 @pytest.mark.parametrize("name", ["dy", "y", "needs", "residuals"])
 def test_reserved_names_are_refused(name: str) -> None:
     scope: dict = {"op": op}

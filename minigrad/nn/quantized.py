@@ -76,7 +76,8 @@ class QuantizedLinear(_Quantized):
         return made
 
     def forward(self, input: Tensor) -> Tensor:
-        scale = None if self.scale is None else self.scale.array
+        scale = self.scale
+        scale = None if scale is None else scale.array
         return ops.quantized_linear(input, self.bias, weight=self.weight.array, scale=scale)
 
     def extra_repr(self) -> str:

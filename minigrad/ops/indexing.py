@@ -11,7 +11,7 @@ from typing import Any
 
 from minigrad import inplace
 from minigrad.arguments import must_be_tensor
-from minigrad.backend import kernels_of, to_device
+from minigrad.backend import is_wrapped, kernels_of, to_device
 from minigrad.dtype import of
 from minigrad.grad_names import named
 from minigrad.indices import as_view, broadcast_shape, is_mask, is_plain, must_be_value, raw_index
@@ -89,11 +89,13 @@ def index_write_vjp(dy, value_shape, index, needs):
 def write(x: Tensor, index: Any, value: Any, fill: bool = False) -> None:
     """x[index] = value. `fill`: x may be expanded, as `value` is one number."""
     must_be_value(x, value)
-    steps = raw_index(x, index)
+    parts = index if type(index) is tuple else (index,)
+    steps = [parts] if is_plain(parts, x.array.shape) else raw_index(x, index)
     if isinstance(value, Tensor):
-        picked = any(inplace.has_arrays(step) for step in steps)
-        if not (value.array.ndim and picked) and value.device.type != x.device.type:
-            value = value.to(x.device)
+        alike = type(value.array) is type(x.array) and not is_wrapped(x.array)  # nearly always: nothing is to be moved
+        if not alike and value.device.type != x.device.type:
+            picked = any(inplace.has_arrays(step) for step in steps)
+            value = value if value.array.ndim and picked else value.to(x.device)
         raw = value.array
         if raw.dtype != x.array.dtype:
             value = value.to(of(x.array.dtype))

@@ -59,7 +59,7 @@ def sum(x, *, axis, keepdims):
 
 @sum.vjp
 def sum_vjp(dy, x_shape, axis):
-    return expand_to(dy.reshape(keep_axes(x_shape, axis)), shape=x_shape)
+    return expand_to(dy.reshape(keep_axes(x_shape, axis)) if dy.ndim or axis else dy, shape=x_shape)
 
 
 @op

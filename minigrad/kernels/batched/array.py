@@ -352,6 +352,8 @@ NO_ROOM = (
 
 def fitted(value: Any, target: Any) -> Any:
     """`value` to be written into `target`, without levels that only it is of; RuntimeError where `fits` says no."""
+    if type(value) is not Batched:
+        return value
     if not fits(target, value):
         raise RuntimeError(NO_ROOM)
     return _without(value, set(_levels(target)))

@@ -114,15 +114,20 @@ def _erf(values, results, parts):
             y[i] = intrinsics.erf(x[i])
 
 
+def flat(x: np.ndarray) -> np.ndarray:
+    """The numbers of an array in a row, as kernels take them: a view where the array is contiguous."""
+    return plain(x).reshape(-1)
+
+
 def _applied(kind: int, x: np.ndarray) -> np.ndarray:
     y = np.empty(x.shape, np.float32)
-    _forward(threads.parts(x.size, SMALLEST_PART), kind, plain(x).reshape(-1), y.reshape(-1))
+    _forward(threads.parts(x.size, SMALLEST_PART), kind, flat(x), y.ravel())
     return y
 
 
 def _applied_back(kind: int, gradient: np.ndarray, saved: np.ndarray) -> np.ndarray:
     dx, parts = np.empty(saved.shape, np.float32), threads.parts(saved.size, SMALLEST_PART)
-    _backward(parts, kind, plain(gradient).reshape(-1), plain(saved).reshape(-1), dx.reshape(-1))
+    _backward(parts, kind, flat(gradient), flat(saved), dx.ravel())
     return dx
 
 

@@ -358,7 +358,12 @@ def _four_axes(x: np.ndarray) -> np.ndarray:
 
 
 def _operands(*arrays: np.ndarray) -> np.ndarray:
-    return np.array([(x.ctypes.data, *x.strides[:3]) for x in arrays], np.int64)
+    table: list[
+        int
+    ] = []  # flat, which NumPy reads faster than rows; and `x.ctypes.data` would take three times as long
+    for x in arrays:
+        table += (x.__array_interface__["data"][0], *x.strides[:3])
+    return np.array(table, np.int64).reshape(-1, 4)
 
 
 def _as_operand(mask: np.ndarray | None, shape: tuple[int, ...]) -> tuple[list[np.ndarray], tuple[int, int]]:
