@@ -28,6 +28,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "card: needs a GPU; runs with --device cuda alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --device cuda the tests that need a GPU are left out, not counted as skipped."""
+    if config.getoption("--device") != "cuda":
+        away = [item for item in items if item.get_closest_marker("card")]
+        config.hook.pytest_deselected(items=away)
+        items[:] = [item for item in items if not item.get_closest_marker("card")]
+
+
 @pytest.fixture
 def on_card(request: pytest.FixtureRequest) -> bool:
     """Whether the tests were asked to use a real GPU, with --device cuda."""

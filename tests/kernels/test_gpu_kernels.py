@@ -69,7 +69,7 @@ def test_every_file_compiles_without_warning_or_spill(file: str, architecture: s
 @pytest.mark.parametrize("file", sources.files())
 def test_every_file_compiles_as_cupy_compiles_it(file: str, architecture: str) -> None:
     core = pytest.importorskip(
-        "cuda.core", reason="no cuda.core: pip install cuda-core nvidia-cuda-nvrtc to compile as CuPy does, by NVRTC"
+        "cuda.core", reason="to compile as CuPy does, by NVRTC: pip install cuda-core cuda-bindings nvidia-cuda-nvrtc"
     )
     program = core.Program(sources.source(file), "c++", core.ProgramOptions(arch=architecture, std="c++17"))
     assert len(program.compile("cubin").code) > 1000
