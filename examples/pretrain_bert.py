@@ -27,7 +27,7 @@ import training
 
 import minigrad as mg
 from minigrad import data
-from models.bert import IGNORED, BertConfig, BertForPreTraining
+from models.bert import IGNORED, BertConfig, BertForPreTraining, start_small
 
 # Where one sentence ends and the next begins, in Chinese; and in WikiText, whose punctuation stands between blanks.
 ENDS = re.compile(r"(?<=[。！？!?；~])(?=[^。！？!?；~])|(?<= [.!?;] )")
@@ -42,14 +42,14 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--channels", type=int, default=192, help="of a token (default: %(default)s)")
     p.add_argument("--heads", type=int, default=4, help="attention heads a layer (default: %(default)s)")
     p.add_argument("--hidden", type=int, default=512, help="of the feed-forward part (default: %(default)s)")
-    p.add_argument("--dropout", type=float, default=0.1, help="in encoder and attention (default: %(default)s)")
+    p.add_argument("--dropout", type=float, default=0.0, help="in encoder and attention (default: %(default)s)")
     p.add_argument("--context", type=int, default=256, help="longest row the model can read (default: %(default)s)")
-    p.add_argument("--length", type=int, default=128, help="tokens of a row in training (default: %(default)s)")
+    p.add_argument("--length", type=int, default=64, help="tokens of a row in training (default: %(default)s)")
     p.add_argument("--hide", type=float, default=0.15, help="share of words that are asked for (default: %(default)s)")
-    p.add_argument("--steps", type=int, default=2500, help="optimizer steps (default: %(default)s)")
-    p.add_argument("--batch-size", type=int, default=32, help="rows a step (default: %(default)s)")
+    p.add_argument("--steps", type=int, default=4000, help="optimizer steps (default: %(default)s)")
+    p.add_argument("--batch-size", type=int, default=64, help="rows a step (default: %(default)s)")
     p.add_argument("--lr", type=float, default=1e-3, help="peak learning rate of AdamW (default: %(default)s)")
-    p.add_argument("--eval-every", type=int, default=250, help="steps between validations (default: %(default)s)")
+    p.add_argument("--eval-every", type=int, default=500, help="steps between validations (default: %(default)s)")
     training.add_common_flags(p, out="runs/pretrain")
     args = p.parse_args()
     training.check_positive(
@@ -231,10 +231,12 @@ def main() -> None:
         return BertForPreTraining(BertConfig(
             vocab_size=len(tokenizer), hidden_size=args.channels, num_hidden_layers=args.layers,
             num_attention_heads=args.heads, intermediate_size=args.hidden, hidden_dropout_prob=args.dropout,
-            attention_probs_dropout_prob=args.dropout, max_position_embeddings=args.context,
+            attention_probs_dropout_prob=args.dropout, max_position_embeddings=args.context, initializer_range=0.05,
         ))  # fmt: skip
 
-    model = training.or_exit(build, "sizes").to(device)
+    model = training.or_exit(build, "sizes")
+    start_small(model.bert, words=0.05, places=0.1)
+    model = model.to(device)
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]

@@ -130,12 +130,17 @@ def _parts(words: list[str]) -> Iterator[tuple[str, ...]]:
 
 
 class Batches:
-    """Texts as tokens, in batches of like length; which ones a step has depends on step and seed alone."""
+    """Texts as tokens, in batches of like length; which ones a step has depends on step and seed alone. `marks` puts
+    those around a text that BERT wants.
+    """
 
-    def __init__(self, split: Split, tokenizer: Any, args: argparse.Namespace, device: mg.device):
+    def __init__(self, split: Split, tokenizer: Any, args: argparse.Namespace, device: mg.device, marks: bool = False):
         texts, self.labels = split
-        self.rows = [tokenizer.encode(text, add_special_tokens=False)[: args.max_length] for text in texts]
+        longest = args.max_length - marks * tokenizer.num_special_tokens_to_add()
+        self.rows = [tokenizer.encode(text, add_special_tokens=False)[:longest] for text in texts]
         self.rows = [row or [tokenizer.unk_token_id] for row in self.rows]
+        if marks:
+            self.rows = [[tokenizer.cls_token_id, *row, tokenizer.sep_token_id] for row in self.rows]
         self.pad, self.size, self.seed, self.device = tokenizer.pad_token_id, args.batch_size, args.seed, device
         self.count = max(len(texts) // self.size, 1)  # batches an epoch
         self.epoch = -1

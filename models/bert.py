@@ -19,6 +19,7 @@ from minigrad.nn import functional as F
 
 from .past import positions_of
 from .pretrained import Pretrained
+from .transformer import sinusoids
 
 ACTIVATIONS = {
     "gelu": F.gelu,
@@ -228,6 +229,26 @@ class Bert(BertBase):
 def _first(x: mg.Tensor, mask: mg.Tensor) -> mg.Tensor:
     """(B, C) of (B, T, C) at the first token of each row that is no padding."""
     return x[mg.arange(len(x), device=x.device), mask.long().argmax(dim=1)]
+
+
+@mg.no_grad()
+def start_small(bert: Bert, words: float, places: float, matching: bool = False) -> None:
+    """Other first weights than BERT's, for a small model that has little text to learn from.
+
+    From vectors that are all noise of size 0.02 such a model takes very many steps to find out which words are
+    neighbours, and which two are the same; until then it guesses by frequency.
+
+    words     standard deviation of the word vectors
+    places    the places' vectors begin as sines and cosines of this amplitude, and are trained as ever
+    matching  the first layer's keys begin equal to its queries, so that a word looks at its copies, and at itself
+    """
+    embeddings = bert.embeddings
+    nn.init.normal_(embeddings.word_embeddings.weight, std=words)
+    table = embeddings.position_embeddings.weight
+    table.copy_(places * sinusoids(*table.shape, table))
+    if matching:
+        attention = bert.encoder.layer[0].attention.self
+        attention.key.weight.copy_(attention.query.weight)
 
 
 class Transform(nn.Module):
