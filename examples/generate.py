@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import training
 
 import minigrad as mg
+from minigrad.pipelines import never_written
 from models.generation import Sampling, beam_search, stream
 from models.llama import read_llama2c
 from models.pretrained import load_decoder
@@ -123,14 +124,17 @@ def main() -> None:
         "slide": args.slide,
     }  # fmt: skip
 
+    never = never_written(tokenizer)
+
     def write() -> int:
         if args.beams > 1:
             found = beam_search(
-                model, tokens, num_beams=args.beams, repetition_penalty=args.repetition_penalty, **settings
-            )
+                model, tokens, num_beams=args.beams, repetition_penalty=args.repetition_penalty, suppress_tokens=never,
+                **settings,
+            )  # fmt: skip
             print(tokenizer.decode(found[0].tolist(), skip_special_tokens=True))
             return found.size(1) - tokens.size(1)
-        sampling = Sampling(args.temperature, args.top_k, args.top_p, args.repetition_penalty)
+        sampling = Sampling(args.temperature, args.top_k, args.top_p, args.repetition_penalty, never)
         return show(tokenizer, ids, (int(t) for t in stream(model, tokens, sampling=sampling, **settings)))
 
     started = time.perf_counter()

@@ -194,7 +194,8 @@ class Worker(threading.Thread):
         tokens, mask = pipe.side_by_side([job.prompt for job in batch])
         new = stream(
             pipe.model, tokens, max(job.asked["max_new_tokens"] for job in batch), mask=mask,
-            sampling=Sampling(**batch[0].together), stop_tokens=stops, pad_token=settings["pad_token"],
+            sampling=Sampling(**batch[0].together, suppress_tokens=settings["suppress_tokens"]), stop_tokens=stops,
+            pad_token=settings["pad_token"],
         )  # fmt: skip
         streamers = [Streamer(pipe.tokenizer, prompt=job.prompt) for job in batch]
         for count, column in enumerate(new, 1):

@@ -196,10 +196,17 @@ class Answer(Pipeline):
                 break
 
 
+def never_written(tokenizer: Any) -> tuple[int, ...]:
+    """The token for unknown words, which says nothing to a reader; GPT-2's ends a text as well, and may be written."""
+    unknown = tokenizer.unk_token_id
+    return () if unknown in (None, tokenizer.eos_token_id, tokenizer.sep_token_id) else (unknown,)
+
+
 class Write(Pipeline):
     """`write(text or texts, max_new_tokens=50, temperature=0, ...)`: each text and what follows it.
 
-    The settings are those of `models.generation.generate`; without any the likeliest token is taken each time.
+    The settings are those of `models.generation.generate`; without any the likeliest token is taken each time. Unless
+    `suppress_tokens` says otherwise, the token for unknown words is never written.
     `write.stream` yields the new text of one prompt piece by piece.
     """
 
@@ -208,7 +215,8 @@ class Write(Pipeline):
     def settings(self, given: dict[str, Any]) -> dict[str, Any]:
         tokenizer = self.tokenizer
         stops = [t for t in (tokenizer.eos_token_id, tokenizer.sep_token_id) if t is not None]
-        chosen = {"temperature": 0.0, "stop_tokens": stops, "pad_token": tokenizer.pad_token_id, **given}
+        chosen = {"temperature": 0.0, "stop_tokens": stops, "pad_token": tokenizer.pad_token_id,
+                  "suppress_tokens": never_written(tokenizer), **given}  # fmt: skip
         if "max_new_tokens" not in chosen and "max_length" not in chosen:
             chosen["max_new_tokens"] = 50
         return chosen
@@ -261,7 +269,7 @@ class Write(Pipeline):
         generation = models("generation")
         if settings.pop("num_beams", 1) != 1:
             raise ValueError("beam search knows its text only at the end: call write(...) instead of write.stream(...)")
-        names = ("temperature", "top_k", "top_p", "repetition_penalty")
+        names = ("temperature", "top_k", "top_p", "repetition_penalty", "suppress_tokens")
         sampling = generation.Sampling(**{name: settings.pop(name) for name in names if name in settings})
         prompt = self.prompt(text)
         new = generation.stream(self.model, tensor([prompt], device=self.device), sampling=sampling, **settings)

@@ -28,12 +28,14 @@ class Sampling:
     top_p                draw among the likeliest tokens that together hold probability p (Holtzman et al., 2020)
     repetition_penalty   above 1 makes tokens that occurred less likely: a logit of theirs is divided by it where
                          positive, multiplied where negative (Keskar et al., 2019)
+    suppress_tokens      tokens that are never taken, such as the one for unknown words
     """
 
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
     repetition_penalty: float = 1.0
+    suppress_tokens: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.temperature >= 0 or math.isinf(self.temperature):
@@ -49,6 +51,7 @@ class Sampling:
         """(B,) tokens from (B, V) logits; `seen` is (B, V), True for tokens that occurred."""
         if self.repetition_penalty != 1:
             logits = mg.where(seen, penalized(logits, self.repetition_penalty), logits)
+        logits = suppressed(logits, self.suppress_tokens)
         if self.temperature == 0:
             return logits.argmax(dim=-1)
         probabilities = F.softmax(filtered(logits / self.temperature, self.top_k, self.top_p), dim=-1)
@@ -57,6 +60,14 @@ class Sampling:
 
 def penalized(logits: mg.Tensor, penalty: float) -> mg.Tensor:
     return mg.where(logits > 0, logits / penalty, logits * penalty)
+
+
+def suppressed(logits: mg.Tensor, tokens: Iterable[int]) -> mg.Tensor:
+    """(B, V) logits with those of some tokens at -inf. IndexError for a token outside the vocabulary."""
+    places = [int(token) for token in tokens]
+    if not places:
+        return logits
+    return logits.index_fill(1, mg.tensor(places, device=logits.device), -math.inf)
 
 
 def filtered(logits: mg.Tensor, top_k: int | None, top_p: float | None) -> mg.Tensor:
@@ -149,7 +160,8 @@ def generate(
     model: Any, tokens: mg.Tensor, max_new_tokens: int | None = None, *, max_length: int | None = None,
     mask: mg.Tensor | None = None, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None,
     repetition_penalty: float = 1.0, num_beams: int = 1, length_penalty: float = 1.0, stop_tokens: Iterable[int] = (),
-    pad_token: int | None = None, use_cache: bool = True, slide: bool = False, generator: mg.Generator | None = None,
+    suppress_tokens: Iterable[int] = (), pad_token: int | None = None, use_cache: bool = True, slide: bool = False,
+    generator: mg.Generator | None = None,
 ) -> mg.Tensor:  # fmt: skip
     """Extend (B, T) tokens, each new one drawn from the model's distribution; (B, up to T + max_new_tokens).
 
@@ -159,20 +171,21 @@ def generate(
     num_beams        above 1: beam search, no drawing; among the K likeliest beginnings it looks for the continuation
                      with the largest log-probability / length^length_penalty
     stop_tokens      a row ends after one of them; the rest of it is `pad_token` (default: the first stop token)
+    suppress_tokens  are never written
     use_cache        keep keys and values of the tokens before; without, the same tokens come out, slower
     slide            let the context move on where the text grows longer than it, instead of raising
 
     Raises ValueError for an empty prompt, settings out of range, and what does not fit the model's context; IndexError
     for tokens outside the vocabulary.
     """
-    sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
+    sampling = Sampling(temperature, top_k, top_p, repetition_penalty, tuple(suppress_tokens))
     if num_beams < 1:
         raise ValueError(f"num_beams must be at least 1, got {num_beams}")
     if num_beams > 1:
         return beam_search(
             model, tokens, max_new_tokens, max_length=max_length, mask=mask, num_beams=num_beams,
             length_penalty=length_penalty, repetition_penalty=repetition_penalty, stop_tokens=stop_tokens,
-            pad_token=pad_token, use_cache=use_cache, slide=slide,
+            suppress_tokens=sampling.suppress_tokens, pad_token=pad_token, use_cache=use_cache, slide=slide,
         )  # fmt: skip
     new = stream(
         model, tokens, max_new_tokens, max_length=max_length, mask=mask, sampling=sampling, stop_tokens=stop_tokens,
@@ -185,7 +198,8 @@ def generate(
 def beam_search(
     model: Any, tokens: mg.Tensor, max_new_tokens: int | None = None, *, max_length: int | None = None,
     mask: mg.Tensor | None = None, num_beams: int = 4, length_penalty: float = 1.0, repetition_penalty: float = 1.0,
-    stop_tokens: Iterable[int] = (), pad_token: int | None = None, use_cache: bool = True, slide: bool = False,
+    stop_tokens: Iterable[int] = (), suppress_tokens: Iterable[int] = (), pad_token: int | None = None,
+    use_cache: bool = True, slide: bool = False,
 ) -> mg.Tensor:  # fmt: skip
     """The likeliest continuation that beam search finds for each row; see `generate`.
 
@@ -214,6 +228,7 @@ def beam_search(
             if repetition_penalty != 1:
                 seen = _occurring(writing.tokens, writing.mask, logits)
                 logits = mg.where(seen, penalized(logits, repetition_penalty), logits)
+            logits = suppressed(logits, suppress_tokens)
             V = logits.size(1)
             total = scores.view(B * K, 1) + F.log_softmax(logits, dim=-1)  # (B K, V)
             best, places = total.view(B, K * V).topk(min((1 + len(stops)) * K, K * V))  # room for all that stop

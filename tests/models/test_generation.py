@@ -188,6 +188,17 @@ def test_repetition_penalty():
     assert Sampling(0, repetition_penalty=1.2)(negative, mg.tensor([[True, False]])).item() == 1
 
 
+def test_suppressed_tokens_are_never_written(model):
+    start = mg.zeros(1, 1, dtype=mg.int64)
+    likeliest = generate(model, start, 1, temperature=0)[0, 1].item()
+    for how in ({"temperature": 0}, {"num_beams": 2}, {"temperature": 1.0}):
+        written = generate(model, start, 5, suppress_tokens=[likeliest], **how)[0, 1:].tolist()
+        assert len(written) == 5 and likeliest not in written, how
+    assert Sampling(0, suppress_tokens=(1,))(mg.tensor([[0.0, 9.0]]), mg.zeros(1, 2)).item() == 0
+    with pytest.raises(IndexError):
+        generate(model, start, 1, suppress_tokens=[V])
+
+
 def test_filters():
     logits = mg.tensor([[0.5, 0.25, 0.15, 0.1]]).log()
     assert filtered(logits, 2, None).isfinite().tolist() == [[True, True, False, False]]
