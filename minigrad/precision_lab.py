@@ -165,8 +165,8 @@ class emulate:
             y = out[0] if type(out) is tuple else out
             array = y.array if isinstance(y, Tensor) else y
             given = [x.array if isinstance(x, Tensor) else x for x in inputs]
-            if type(array) is not np.ndarray or any(_may_share(array, x) for x in given):
-                return out  # a view, or an input handed on: what it shows is rounded already, or a parameter
+            if type(array) is not np.ndarray or any(_may_share(array, x) for x in given) or not array.flags.writeable:
+                return out  # a view, or an input handed on or spread: what it shows is rounded already, or a parameter
             if array.dtype in (np.float32, np.float64):  # in place, since the graph may keep this array
                 array[...] = lab.rounded(array, lab.forward, op.name)
             return out
