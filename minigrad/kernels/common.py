@@ -86,7 +86,9 @@ from minigrad.kernels.common_special import (
     signbit as signbit,
 )
 from minigrad.kernels.optim_reference import (
+    adagrad_update as adagrad_update,
     adam_update as adam_update,
+    rmsprop_update as rmsprop_update,
     scale as scale,
     scale_by as scale_by,
     sgd_update as sgd_update,

@@ -122,3 +122,73 @@ def sgd_update(
             b[...] = g if first else b * momentum + g * (1 - dampening)
             g = g + b * momentum if nesterov else b
         p -= g * lr
+
+
+def rmsprop_update(
+    params: Sequence[Any],
+    grads: Sequence[Any],
+    square_avgs: Sequence[Any],
+    grad_avgs: Sequence[Any] | None,
+    momentum_buffers: Sequence[Any] | None,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+) -> None:
+    """One step of RMSprop, in place, on lists of arrays; `grad_avgs` is None unless centered, the buffers are without
+    momentum.
+
+    g = -g if maximize                  g = g + wd p
+    s = alpha s + (1 - alpha) g^2       a = a + (1 - alpha) (g - a)          centered
+    u = g / (sqrt(s) + eps)             u = g / (sqrt(s - a^2) + eps)        centered
+    p = p - lr u                        b = momentum b + u,  p = p - lr b    with momentum
+    """
+    for i, (p, g, s) in enumerate(zip(params, grads, square_avgs, strict=True)):
+        if maximize:
+            g = -g
+        if weight_decay:
+            g = g + weight_decay * p
+        s *= alpha
+        s += (1 - alpha) * g * g
+        if grad_avgs is None:
+            denominator = s**0.5
+        else:
+            grad_avgs[i][...] += (1 - alpha) * (g - grad_avgs[i])
+            denominator = (s - grad_avgs[i] * grad_avgs[i]) ** 0.5  # the standard deviation of g
+        denominator += eps
+        if momentum_buffers is None:
+            p -= lr * g / denominator
+        else:
+            momentum_buffers[i][...] = momentum * momentum_buffers[i] + g / denominator
+            p -= lr * momentum_buffers[i]
+
+
+def adagrad_update(
+    params: Sequence[Any],
+    grads: Sequence[Any],
+    sums: Sequence[Any],
+    *,
+    steps: Sequence[float],
+    lr: float,
+    lr_decay: float,
+    weight_decay: float,
+    eps: float,
+    maximize: bool,
+) -> None:
+    """One step of Adagrad, in place, on lists of arrays; `steps` count from 1, one for each array.
+
+    g = -g if maximize                  g = g + wd p
+    s = s + g^2                         p = p - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
+    """
+    for p, g, s, step in zip(params, grads, sums, steps, strict=True):
+        if maximize:
+            g = -g
+        if weight_decay:
+            g = g + weight_decay * p
+        s += g * g
+        denominator = s**0.5
+        denominator += eps
+        p -= lr / (1 + (step - 1) * lr_decay) * g / denominator

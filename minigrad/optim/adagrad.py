@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from minigrad.backend import array_module, kernels_of
+from minigrad.backend import array_module
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
     advance,
@@ -10,31 +10,9 @@ from minigrad.optim.update import (
     number,
     refuse_differentiable,
     step_count,
-    write,
+    write_all,
 )
 from minigrad.tensor import Tensor, from_raw
-
-
-def adagrad_update(
-    param: Any,
-    grad: Any,
-    sum_of_squares: Any,
-    *,
-    step: int,
-    lr: float,
-    lr_decay: float,
-    weight_decay: float,
-    eps: float,
-    maximize: bool,
-) -> None:
-    """Step number `step` (from 1) for one parameter; writes into `param` and `sum_of_squares`."""
-    g = -grad if maximize else grad
-    if weight_decay:
-        g = g + weight_decay * param
-    sum_of_squares += g * g
-    denominator = kernels_of(sum_of_squares).sqrt(sum_of_squares)
-    denominator += eps
-    param -= lr / (1 + (step - 1) * lr_decay) * g / denominator
 
 
 class Adagrad(Optimizer):
@@ -91,7 +69,7 @@ class Adagrad(Optimizer):
         loss = self._evaluate(closure)
         for group in self.param_groups:
             options = {name: number(group[name]) for name in ("lr", "lr_decay", "weight_decay", "eps", "maximize")}
-            for p, grad in self._gradients(group):
-                state = self.state[p]
-                write(adagrad_update, p, grad, state["sum"], step=advance(state), **options)
+            rows = [(p, grad, self.state[p]["sum"]) for p, grad in self._gradients(group)]
+            steps = [advance(self.state[p]) for p, _, _ in rows]
+            write_all("adagrad_update", rows, steps=steps, **options)
         return loss

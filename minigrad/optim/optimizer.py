@@ -1,6 +1,6 @@
 """Optimizer: parameter groups, per-parameter state, state dicts and hooks; what every optimizer shares.
 
-An optimizer is two things: a pure update function on raw arrays (`sgd_update`, `adagrad_update`, ...), which is the
+An optimizer is two things: a pure update function on raw arrays (`sgd_update`, `asgd_update`, ...), which is the
 method, and a thin class that finds the gradients, keeps the state and calls it. The class hands over the parameter's
 own array and the update writes into it, so the memory of a parameter never moves, and `p.data = t` keeps working
 between steps.

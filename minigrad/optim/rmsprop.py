@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from minigrad.backend import kernels_of
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
     advance,
@@ -10,44 +9,10 @@ from minigrad.optim.update import (
     number,
     refuse_differentiable,
     step_count,
-    write,
+    write_all,
     zeros_for,
 )
 from minigrad.tensor import Tensor
-
-
-def rmsprop_update(
-    param: Any,
-    grad: Any,
-    square_avg: Any,
-    grad_avg: Any,
-    momentum_buffer: Any,
-    *,
-    lr: float,
-    alpha: float,
-    eps: float,
-    weight_decay: float,
-    momentum: float,
-    maximize: bool,
-) -> None:
-    """One step for one parameter; writes into `param` and the state (`grad_avg`, `momentum_buffer`: None if unused)."""
-    g = -grad if maximize else grad
-    if weight_decay:
-        g = g + weight_decay * param
-    square_avg *= alpha
-    square_avg += (1 - alpha) * g * g
-    if grad_avg is None:
-        denominator = kernels_of(square_avg).sqrt(square_avg)
-    else:
-        grad_avg += (1 - alpha) * (g - grad_avg)
-        denominator = kernels_of(square_avg).sqrt(square_avg - grad_avg * grad_avg)  # the standard deviation of g
-    denominator += eps
-    if momentum:
-        momentum_buffer *= momentum
-        momentum_buffer += g / denominator
-        param -= lr * momentum_buffer
-    else:
-        param -= lr * g / denominator
 
 
 class RMSprop(Optimizer):
@@ -102,6 +67,7 @@ class RMSprop(Optimizer):
             options = {
                 name: number(group[name]) for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")
             }
+            rows = []
             for p, grad in self._gradients(group):
                 state = self.state[p]
                 if not state:
@@ -112,6 +78,8 @@ class RMSprop(Optimizer):
                 if group["centered"] and "grad_avg" not in state:
                     state["grad_avg"] = zeros_for(p)
                 advance(state)
-                averages = state["square_avg"], state.get("grad_avg"), state.get("momentum_buffer")
-                write(rmsprop_update, p, grad, *averages, **options)
+                mean = state["grad_avg"] if group["centered"] else None
+                moving = state["momentum_buffer"] if group["momentum"] else None
+                rows.append((p, grad, state["square_avg"], mean, moving))
+            write_all("rmsprop_update", rows, **options)
         return loss

@@ -1,10 +1,10 @@
 """What stands between an optimizer's class and its update function: state, raw arrays, checks of options."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad import creation, dtype as dtypes
-from minigrad.backend import array_module
+from minigrad.backend import array_module, kernels_of
 from minigrad.tensor import Tensor, from_raw
 
 
@@ -56,6 +56,37 @@ def write(update: Callable, p: Tensor, grad: Any, *state: Tensor | None, **optio
             if i != 1 and result is not None:  # all but the gradient
                 array[...] = result.astype(array.dtype)
     p.bump_version()
+
+
+def write_all(name: str, rows: Sequence[tuple], **options: Any) -> None:
+    """Call the kernel `name(params, grads, *state, **options)` once for all rows (parameter, raw gradient, *state) of
+    one kind of array; a column of state that is not used holds None. An option that is a list has an entry a row.
+
+    16-bit parameters are widened for the update, one by one, and rounded after it.
+    """
+
+    def update_one(*arrays: Any, **options: Any) -> None:
+        getattr(kernels_of(arrays[0]), name)(*(None if a is None else [a] for a in arrays), **options)
+
+    batches: dict[type, list[int]] = {}
+    for i, (p, grad, *state) in enumerate(rows):
+        if p.array.dtype.itemsize == 2:
+            write(update_one, p, grad, *state, **_of_rows(options, [i]))
+        else:
+            batches.setdefault(type(p.array), []).append(i)
+    for places in batches.values():
+        params, grads, *columns = zip(*(rows[i] for i in places), strict=True)
+        arrays: list[list[Any] | None] = [[p.array for p in params], list(grads)]
+        for column in columns:
+            used = column[0] is not None
+            arrays.append([fitting(s, p) for s, p in zip(column, params, strict=True)] if used else None)
+        getattr(kernels_of(params[0].array), name)(*arrays, **_of_rows(options, places))
+        for p in params:
+            p.bump_version()
+
+
+def _of_rows(options: dict[str, Any], places: list[int]) -> dict[str, Any]:
+    return {name: [value[i] for i in places] if isinstance(value, list) else value for name, value in options.items()}
 
 
 def fitting(state: Tensor, p: Tensor) -> Any:

@@ -18,6 +18,8 @@ SGD = {
     "first": False,
 }  # fmt: skip
 ADAM = {"lr": 3e-3, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
+RMSPROP = {"lr": 0.1, "alpha": 0.9, "eps": 1e-8, "weight_decay": 0.1, "momentum": 0.9, "maximize": False}
+ADAGRAD = {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "eps": 1e-8, "maximize": False}
 
 
 def normal(seed, *shape):
@@ -52,6 +54,9 @@ def test_each_kernel_is_called_and_compiled_for_one_type_only():
         cpu.adam_update([np.ones(5, np.float32)], [w], [np.ones(5, np.float32)], [np.ones(5, np.float32)], None, **ADAM,
                         decoupled=True, step=1)  # fmt: skip
         cpu.sgd_update([np.ones(5, np.float32)], [w], None, **SGD)
+        ones = [[np.ones(5, np.float32)] for _ in range(4)]
+        cpu.rmsprop_update(ones[0], [w], *ones[1:], **RMSPROP)
+        cpu.adagrad_update(ones[0], [w], ones[1], steps=[1], **ADAGRAD)
         cpu.sum_of_squares([x])
         cpu.scale([np.ones(5, np.float32)], 0.5)
         cpu.relu_backward(x, cpu.relu(x))
@@ -65,7 +70,7 @@ def test_each_kernel_is_called_and_compiled_for_one_type_only():
     }
     counts = {name: len(value.signatures) for name, value in kernels.items()}
     counts.pop("optim._address")  # one a number of axes, also those of other tests
-    assert len(counts) == 20
+    assert len(counts) == 22
     assert set(counts.values()) == {1}, counts
 
 

@@ -388,6 +388,44 @@ def test_sgd_update(momentum, dampening, nesterov, maximize):
         close(got, want)
 
 
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize("momentum, centered", [(0.0, False), (0.9, False), (0.9, True), (0.0, True)])
+def test_rmsprop_update(momentum, centered, maximize):
+    shapes = [(3,), (40, 50), (0,), (7, 1, 2), (70_000,)]
+    p = [normal(i, *shape) for i, shape in enumerate(shapes)]
+    p[1] = np.ascontiguousarray(p[1].T).T
+    squares = [np.zeros_like(x) for x in p]
+    means = [np.zeros_like(x) for x in p] if centered else None
+    moving = [np.zeros_like(x) for x in p] if momentum else None
+    state = [squares, means, moving]
+    p64, state64 = wide(*p), [None if arrays is None else wide(*arrays) for arrays in state]
+    options = {"lr": 0.01, "alpha": 0.9, "eps": 1e-3, "weight_decay": 0.3, "momentum": momentum, "maximize": maximize}
+    for step in range(3):
+        g = [normal(10 * step + i, *shape) for i, shape in enumerate(shapes)]
+        cpu.rmsprop_update(p, g, *state, **options)
+        common.rmsprop_update(p64, wide(*g), *state64, **options)
+    for mine, theirs in zip([p, *state], [p64, *state64], strict=True):
+        for got, want in zip(mine or [], theirs or [], strict=True):
+            close(got, want)
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+def test_adagrad_update(maximize):
+    """Each array has a step count of its own, and so a rate of its own."""
+    shapes = [(3,), (40, 50), (0,), (7, 1, 2), (70_000,)]
+    p = [normal(i, *shape) for i, shape in enumerate(shapes)]
+    p[1] = np.ascontiguousarray(p[1].T).T
+    sums = [np.full_like(x, 0.1) for x in p]
+    p64, sums64 = wide(*p), wide(*sums)
+    options = {"lr": 0.1, "lr_decay": 0.5, "weight_decay": 0.3, "eps": 1e-10, "maximize": maximize}
+    for step in range(3):
+        g, steps = [normal(10 * step + i, *shape) for i, shape in enumerate(shapes)], [step + i for i in range(1, 6)]
+        cpu.adagrad_update(p, g, sums, steps=steps, **options)
+        common.adagrad_update(p64, wide(*g), sums64, steps=steps, **options)
+    for got, want in zip([*p, *sums], [*p64, *sums64], strict=True):
+        close(got, want)
+
+
 def test_adam_update_writes_through_strided_parameters():
     base = normal(0, 4, 6)
     p, want = base[:, ::2], base[:, ::2].astype(np.float64)

@@ -45,6 +45,10 @@ def results():
     moved = [normal(77), normal(77)]
     options = {"lr": 0.1, "momentum": 0.9, "dampening": 0.1, "weight_decay": 0.1, "nesterov": True, "maximize": False}
     cpu.sgd_update([moved[0]], [bias], [moved[1]], first=False, **options)
+    slow = [normal(77), abs(normal(77)) + 9, normal(77), normal(77)]
+    shared = {"lr": 0.1, "eps": 1e-8, "weight_decay": 0.1, "maximize": False}
+    cpu.rmsprop_update([slow[0]], [bias], [slow[1]], [slow[2]], [slow[3]], alpha=0.9, momentum=0.9, **shared)
+    cpu.adagrad_update([slow[0]], [bias], [slow[1]], steps=[3], lr_decay=0.1, **shared)
     q, k, v, dout = (normal(2, 3, 45, 21) for _ in range(4))
     out, out_lse = cpu.attention_fwd(q, k, v, None, 0.3, True)
     h, c, gates, weight_hh, sizes = normal(5, 45), normal(5, 45), normal(11, 180), normal(180, 45), (5, 3, 3)
@@ -89,6 +93,7 @@ def results():
         "add_rows": (table,),
         "adam_update": tuple(state),
         "sgd_update": tuple(moved),
+        "rmsprop_update, adagrad_update": tuple(slow),
         "sum_of_squares": (np.array(cpu.sum_of_squares([x, y])), scaled),
         "lstm": (*lstm, *cpu.lstm_bwd(normal(21, 45), weight_hh, *lstm[1:], sizes, True)),
         "gru": (*gru[:4], *cpu.gru_bwd(normal(16, 45), weight_hh[:135], *gru[1:], sizes, False)[:3]),
@@ -167,7 +172,7 @@ def test_each_kernel_runs_in_both_forms(monkeypatch):
     alone = results()
     monkeypatch.setattr(threads, "parts", lambda work, smallest: 2)
     together = results()
-    assert len(kernels()) == 88
+    assert len(kernels()) == 92
     assert [name for name, kernel in kernels().items() if not kernel.signatures] == []
     for name, arrays in alone.items():
         for a, b in zip(arrays, together[name], strict=True):

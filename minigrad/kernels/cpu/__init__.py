@@ -350,3 +350,15 @@ def sgd_update(
         params, grads, momentum_buffers, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
         nesterov=nesterov, maximize=maximize, first=first,
     )  # fmt: skip
+
+
+def rmsprop_update(*lists: Any, **options: Any) -> None:
+    """One step of RMSprop in place, all parameters in one call; the formula is optim_reference.rmsprop_update's."""
+    update = compiled().optim.rmsprop_update if compiled() is not None else optim_reference.rmsprop_update
+    update(*lists, **options)
+
+
+def adagrad_update(*lists: Any, **options: Any) -> None:
+    """One step of Adagrad in place, all parameters in one call; the formula is optim_reference.adagrad_update's."""
+    update = compiled().optim.adagrad_update if compiled() is not None else optim_reference.adagrad_update
+    update(*lists, **options)

@@ -176,6 +176,112 @@ def sgd_update(
         _sgd(threads.parts(int(table[-1, -1]), SMALLEST_PART), table, scalars, bool(first), bool(nesterov))
 
 
+@threaded
+def _rmsprop(table, scalars, centered, moving, parts):
+    """Rows of the table: addresses of p, g, s, a and b (of s where they are not used), the array's begin and end."""
+    lr, alpha, one_minus_alpha, eps, weight_decay, momentum, sign = scalars
+    for part in prange(parts):
+        first, last = share(table[-1, 6], part, parts)
+        for row in table:
+            low, high = max(first, row[5]) - row[5], min(last, row[6]) - row[5]
+            if low < high:
+                p, g, s = _piece(row[0], low, high), _piece(row[1], low, high), _piece(row[2], low, high)
+                a, b = _piece(row[3], low, high), _piece(row[4], low, high)
+                for i in range(p.size):
+                    gradient = g[i] * sign + p[i] * weight_decay
+                    spread = s[i] * alpha + one_minus_alpha * gradient * gradient
+                    s[i] = spread
+                    if centered:
+                        mean = a[i] + one_minus_alpha * (gradient - a[i])
+                        a[i] = mean
+                        spread -= mean * mean
+                    step = gradient / (np.sqrt(spread) + eps)
+                    if moving:
+                        step += b[i] * momentum
+                        b[i] = step
+                    p[i] -= lr * step
+
+
+def rmsprop_update(
+    params: Sequence[np.ndarray],
+    grads: Sequence[np.ndarray],
+    square_avgs: Sequence[np.ndarray],
+    grad_avgs: Sequence[np.ndarray] | None,
+    momentum_buffers: Sequence[np.ndarray] | None,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+) -> None:
+    """optim_reference.rmsprop_update; an array that is not contiguous float32 is left to that."""
+    rows = []
+    for i, (p, g, s) in enumerate(zip(params, grads, square_avgs, strict=True)):
+        a = s if grad_avgs is None else grad_avgs[i]
+        b = s if momentum_buffers is None else momentum_buffers[i]
+        if not (_fits(p) and _fits(s) and _fits(a) and _fits(b)) or g.dtype != np.float32:
+            reference.rmsprop_update(
+                [p], [g], [s], None if grad_avgs is None else [a], None if momentum_buffers is None else [b], lr=lr,
+                alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, maximize=maximize,
+            )  # fmt: skip
+        elif p.size:
+            rows.append((p, plain(g), s, a, b))
+    if rows:
+        table, sign = _table(rows), -1.0 if maximize else 1.0
+        scalars = tuple(f4(x) for x in (lr, alpha, 1 - alpha, eps, weight_decay, momentum, sign))
+        parts = threads.parts(int(table[-1, -1]), SMALLEST_PART)
+        _rmsprop(parts, table, scalars, grad_avgs is not None, momentum_buffers is not None)
+
+
+@threaded
+def _adagrad(table, rates, scalars, parts):
+    """Rows of the table: addresses of p, g and s, and the array's begin and end; `rates`: the rate of each array."""
+    eps, weight_decay, sign = scalars
+    for part in prange(parts):
+        first, last = share(table[-1, 4], part, parts)
+        for k in range(len(table)):
+            row, rate = table[k], rates[k]
+            low, high = max(first, row[3]) - row[3], min(last, row[4]) - row[3]
+            if low < high:
+                p, g, s = _piece(row[0], low, high), _piece(row[1], low, high), _piece(row[2], low, high)
+                for i in range(p.size):
+                    gradient = g[i] * sign + p[i] * weight_decay
+                    total = s[i] + gradient * gradient
+                    s[i] = total
+                    p[i] -= rate * gradient / (np.sqrt(total) + eps)
+
+
+def adagrad_update(
+    params: Sequence[np.ndarray],
+    grads: Sequence[np.ndarray],
+    sums: Sequence[np.ndarray],
+    *,
+    steps: Sequence[float],
+    lr: float,
+    lr_decay: float,
+    weight_decay: float,
+    eps: float,
+    maximize: bool,
+) -> None:
+    """optim_reference.adagrad_update; an array that is not contiguous float32 is left to that."""
+    rows, rates = [], []
+    for p, g, s, step in zip(params, grads, sums, steps, strict=True):
+        if not (_fits(p) and _fits(s)) or g.dtype != np.float32:
+            reference.adagrad_update(
+                [p], [g], [s], steps=[step], lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps,
+                maximize=maximize,
+            )  # fmt: skip
+        elif p.size:
+            rows.append((p, plain(g), s))
+            rates.append(lr / (1 + (step - 1) * lr_decay))
+    if rows:
+        table = _table(rows)
+        scalars = (f4(eps), f4(weight_decay), f4(-1.0 if maximize else 1.0))
+        _adagrad(threads.parts(int(table[-1, -1]), SMALLEST_PART), table, np.array(rates, np.float32), scalars)
+
+
 def _table(rows: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
     """For each row of arrays of one size: their addresses, and the first and last place in the sequence of all."""
     table: list[int] = []
