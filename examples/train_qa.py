@@ -191,7 +191,8 @@ def main() -> None:
     said = mg.pipeline(folder)(asked, text)
     print(f"\n{text}\n> {asked}\n{said['answer']} (probability {said['score']:.2f})")
     title = "Answers about stories: begin and end"
-    training.plot_losses(os.path.join(args.out, "loss.png"), title, "nats a place", run.losses, run.validations)
+    points = "validation, long stories"
+    training.plot_losses(os.path.join(args.out, "loss.png"), title, "nats a place", run.losses, run.validations, points)
     print(f"saved in {args.out}: checkpoint.mg, model/, loss.png")
 
 

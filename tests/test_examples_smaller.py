@@ -28,9 +28,10 @@ def folder(path, labels):
 
 def test_sizes_and_agreement(tmp_path, table, examples):
     output = examples.run("quantize", folder(tmp_path / "model", ["bad", "good"]), "--data", table, "--repeats", "1")
-    rows = {words[0]: words[1:] for words in map(str.split, output.splitlines()[2:])}
-    size = {dtype: int(row[0].replace(",", "")) for dtype, row in rows.items()}
+    rows = {line[:11].strip(): line[11:].split() for line in output.splitlines()[2:]}
+    size = {way: int(row[0].replace(",", "")) for way, row in rows.items()}
     assert size["bfloat16"] < 0.65 * size["float32"] and size["int8"] < 0.45 * size["float32"]
+    assert size["80 % zeros"] < size["50 % zeros"] < size["float32"]
     assert rows["float32"][2] == "100.00%" and float(rows["int8"][2].rstrip("%")) >= 75
 
 
@@ -38,6 +39,7 @@ def test_wrong_input_is_answered(tmp_path, table, examples):
     other, none = folder(tmp_path / "other", ["no", "yes"]), tmp_path / "none"
     assert "there is no folder" in examples.refused("quantize", none, "--data", table)
     assert "knows no label 'bad'" in examples.refused("quantize", other, "--data", table)
+    assert "--prune takes shares between 0 and 1, got 1.5" in examples.refused("quantize", other, "--prune", "1.5")
     assert "no such file" in examples.refused("quantize", none, "--data", tmp_path / "none.tsv")
     assert "there is no folder" in examples.refused("distill", none, "--data", table)
 
