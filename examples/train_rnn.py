@@ -130,7 +130,8 @@ def write(model: RNN, vocabulary: list[str], end: str, args: argparse.Namespace)
     start = mg.full((rows, 1), first, dtype=mg.int64, device=device)
     stops = [first] if by_letter else []
     count = 20 if by_letter else args.samples
-    written = model.generate(start, count, temperature=args.temperature, stop_tokens=stops)
+    never = [vocabulary.index("<unk>")] if "<unk>" in vocabulary else []
+    written = model.generate(start, count, temperature=args.temperature, stop_tokens=stops, suppress_tokens=never)
     if not by_letter:
         return " ".join(vocabulary[i] for i in written[0, 1:].tolist()).replace(" <eos> ", "\n")
     names = ["".join(vocabulary[i] for i in row[1:]).partition("\n")[0] for row in written.tolist()]
