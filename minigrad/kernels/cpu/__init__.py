@@ -352,13 +352,43 @@ def sgd_update(
     )  # fmt: skip
 
 
-def rmsprop_update(*lists: Any, **options: Any) -> None:
+def rmsprop_update(
+    params: Sequence[Any],
+    grads: Sequence[Any],
+    square_avgs: Sequence[Any],
+    grad_avgs: Sequence[Any] | None,
+    momentum_buffers: Sequence[Any] | None,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+) -> None:
     """One step of RMSprop in place, all parameters in one call; the formula is optim_reference.rmsprop_update's."""
     update = compiled().optim.rmsprop_update if compiled() is not None else optim_reference.rmsprop_update
-    update(*lists, **options)
+    update(
+        params, grads, square_avgs, grad_avgs, momentum_buffers, lr=lr, alpha=alpha, eps=eps,
+        weight_decay=weight_decay, momentum=momentum, maximize=maximize,
+    )  # fmt: skip
 
 
-def adagrad_update(*lists: Any, **options: Any) -> None:
+def adagrad_update(
+    params: Sequence[Any],
+    grads: Sequence[Any],
+    sums: Sequence[Any],
+    *,
+    steps: Sequence[float],
+    lr: float,
+    lr_decay: float,
+    weight_decay: float,
+    eps: float,
+    maximize: bool,
+) -> None:
     """One step of Adagrad in place, all parameters in one call; the formula is optim_reference.adagrad_update's."""
     update = compiled().optim.adagrad_update if compiled() is not None else optim_reference.adagrad_update
-    update(*lists, **options)
+    update(
+        params, grads, sums, steps=steps, lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps,
+        maximize=maximize,
+    )  # fmt: skip
