@@ -140,17 +140,15 @@ def _parts(words: list[str]) -> Iterator[tuple[str, ...]]:
 
 
 class Batches:
-    """Texts as tokens, in batches of like length; which ones a step has depends on step and seed alone. `marks` puts
-    those around a text that BERT wants.
+    """Texts as tokens, in batches of like length; which ones a step has depends on step and seed alone.
+
+    The tokens are what the tokenizer gives when it is called, with the marks that it puts around a text: a pipeline
+    reads texts in the same way.
     """
 
-    def __init__(self, split: Split, tokenizer: Any, args: argparse.Namespace, device: mg.device, marks: bool = False):
+    def __init__(self, split: Split, tokenizer: Any, args: argparse.Namespace, device: mg.device):
         texts, self.labels = split
-        longest = args.max_length - marks * tokenizer.num_special_tokens_to_add()
-        self.rows = [tokenizer.encode(text, add_special_tokens=False)[:longest] for text in texts]
-        self.rows = [row or [tokenizer.unk_token_id] for row in self.rows]
-        if marks:
-            self.rows = [[tokenizer.cls_token_id, *row, tokenizer.sep_token_id] for row in self.rows]
+        self.rows = tokenizer(texts, truncation=True, max_length=args.max_length)["input_ids"]
         self.pad, self.size, self.seed, self.device = tokenizer.pad_token_id, args.batch_size, args.seed, device
         self.count = max(len(texts) // self.size, 1)  # batches an epoch
         self.epoch = -1
@@ -216,6 +214,7 @@ def main() -> None:
     tokenizer = training.or_exit(
         lambda: vocabulary_of(splits["train"][0], args.vocabulary, by_character, args.data == "sst2"), "--vocabulary"
     )
+    tokenizer.model_max_length = args.max_length  # saved with it, so that a pipeline cuts texts where training did
     train, validation, test = (Batches(splits[name], tokenizer, args, device) for name in splits)
     counts = Counter(splits["train"][1].tolist())
     print(
@@ -236,6 +235,7 @@ def main() -> None:
     keep = 1 - 1 / max(args.average * train.count, 1)  # of the mean so far, at each step
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(keep))
     print(f"a classifier of {sum(p.numel() for p in model.parameters()):,} parameters on {device}")
+    marks = (tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id)
     weight = None
     if args.class_weights:  # n / (classes x count), so that the mean over the texts is 1
         share = [len(train.rows) / (len(classes) * max(counts[i], 1)) for i in range(len(classes))]
@@ -254,7 +254,7 @@ def main() -> None:
             group["lr"] = rate
         tokens, mask, labels = train.at(step)
         if args.word_dropout:
-            tokens = data.word_dropout(tokens, args.word_dropout, tokenizer.unk_token_id)
+            tokens = data.word_dropout(tokens, args.word_dropout, tokenizer.unk_token_id, marks)
         logits, loss = model(tokens, mask, labels, weight)
         if args.l1:
             loss = loss + args.l1 * sum(p.abs().sum() for p in model.parameters())
