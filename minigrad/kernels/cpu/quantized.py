@@ -39,11 +39,12 @@ def _upper_half(typing_context, bits):
 # float32 and bfloat16, whose rows are longer, are slower with one (22 and 26, 13 and 14): the processor's own will do.
 @threaded
 def _int8_rows(x, weight, scale, bias, y, parts):
+    first, width = weight.ctypes.data, weight.strides[0]
     for part in prange(parts):
         for j in range(*share(weight.shape[0], part, parts)):
             row = weight[j]
-            for at in range(0, row.size, LINE):
-                prefetch(row.ctypes.data + at + AHEAD)
+            for at in range(0, width, LINE):
+                prefetch(first + j * width + at + AHEAD)
             for i in range(x.shape[0]):
                 own, total = x[i], f4(0.0)
                 for c in range(row.size):
