@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--layers", type=int, default=1, help="of the encoder (default: %(default)s)")
     p.add_argument("--pooling", default="max", help="mean, max or first (default: %(default)s)")
     p.add_argument("--epochs", type=int, help="times through the texts (default: 2 for sst2, 4 for others)")
-    p.add_argument("--batch-size", type=int, default=64, help="texts a step (default: %(default)s)")
+    p.add_argument("--batch-size", type=int, help="texts a step (default: 64 for sst2, 32 for others)")
     p.add_argument(
         "--max-length", type=int, default=256, help="tokens of a text; the rest is cut (default: %(default)s)"
     )
@@ -69,8 +69,9 @@ def arguments() -> argparse.Namespace:
     for name, value in PRESETS[args.preset].items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
-    if args.epochs is None:
-        args.epochs = 2 if args.data == "sst2" else 4
+    short = args.data == "sst2"  # many short phrases; the others are fewer, longer texts
+    args.epochs = (2 if short else 4) if args.epochs is None else args.epochs
+    args.batch_size = (64 if short else 32) if args.batch_size is None else args.batch_size
     training.check_positive(
         p, args, "vocabulary", "channels", "heads", "hidden", "layers", "epochs", "batch_size", "max_length", "patience"
     )
