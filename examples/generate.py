@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--seed", type=int, default=1337, help="of what is drawn (default: %(default)s)")
     p.add_argument("--device", default=None, help="cpu or cuda (default: $MINIGRAD_DEVICE, else cpu)")
     p.add_argument("--threads", type=int, help="of the kernels (default: all)")
-    return p.parse_args()
+    return p.parse_intermixed_args()  # flags may stand between MODEL and the prompt
 
 
 def load(path: str, tokenizer: str | None) -> tuple[Any, Any]:

@@ -19,6 +19,9 @@ import minigrad as mg
 from minigrad.nn import functional as F
 
 
+SMALLEST, LARGEST = 1e-20, 1e20  # a logit divided or multiplied by what lies between is a float32 still
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How the next token is taken from the logits.
@@ -38,21 +41,25 @@ class Sampling:
     suppress_tokens: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.temperature >= 0 or math.isinf(self.temperature):
-            raise ValueError(f"temperature must be 0 (greedy) or a positive number, got {self.temperature}")
+        if not 0 <= self.temperature <= LARGEST:
+            raise ValueError(
+                f"temperature must be 0 (greedy) or a positive number up to {LARGEST:g}, got {self.temperature}"
+            )
         if self.top_k is not None and self.top_k < 1:
             raise ValueError(f"top_k must be at least 1, got {self.top_k}; leave it out to draw among all tokens")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be in (0, 1], got {self.top_p}")
-        if not self.repetition_penalty > 0:
-            raise ValueError(f"repetition_penalty must be above 0 (1 changes nothing), got {self.repetition_penalty}")
+        if not SMALLEST <= self.repetition_penalty <= LARGEST:
+            raise ValueError(
+                f"repetition_penalty must be a number above 0 (1 changes nothing), got {self.repetition_penalty}"
+            )
 
     def __call__(self, logits: mg.Tensor, seen: mg.Tensor, generator: mg.Generator | None = None) -> mg.Tensor:
         """(B,) tokens from (B, V) logits; `seen` is (B, V), True for tokens that occurred."""
         if self.repetition_penalty != 1:
             logits = mg.where(seen, penalized(logits, self.repetition_penalty), logits)
         logits = suppressed(logits, self.suppress_tokens)
-        if self.temperature == 0:
+        if self.temperature < SMALLEST:
             return logits.argmax(dim=-1)
         probabilities = F.softmax(filtered(logits / self.temperature, self.top_k, self.top_p), dim=-1)
         return mg.multinomial(probabilities, num_samples=1, generator=generator).squeeze(1)
