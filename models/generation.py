@@ -18,7 +18,6 @@ from typing import Any
 import minigrad as mg
 from minigrad.nn import functional as F
 
-
 SMALLEST, LARGEST = 1e-20, 1e20  # a logit divided or multiplied by what lies between is a float32 still
 
 
