@@ -73,6 +73,8 @@ def suppressed(logits: mg.Tensor, tokens: Iterable[int]) -> mg.Tensor:
     places = [int(token) for token in tokens]
     if not places:
         return logits
+    if not (min(places) >= 0 and max(places) < logits.size(1)):
+        raise IndexError(f"suppress_tokens must be in the vocabulary of {logits.size(1)}, got {places}")
     return logits.index_fill(1, mg.tensor(places, device=logits.device), -math.inf)
 
 
@@ -304,6 +306,12 @@ def _checked(
         if max_new_tokens is not None:
             raise ValueError(f"max_new_tokens must be 0 or more, got {max_new_tokens}")
         raise ValueError(f"max_length ({max_length}) counts the prompt, which has {tokens.size(1)} tokens already")
+    vocabulary = getattr(getattr(model, "config", None), "vocab_size", None)
+    if vocabulary is not None and not 0 <= int(tokens.min()) <= int(tokens.max()) < vocabulary:
+        raise IndexError(
+            f"the prompt has tokens from {int(tokens.min())} to {int(tokens.max())}, the model's vocabulary has those "
+            f"from 0 to {vocabulary - 1}: does the tokenizer belong to the model?"
+        )
     if mask is None:
         return tokens, None, count
     if mask.shape != tokens.shape:

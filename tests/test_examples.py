@@ -90,6 +90,8 @@ def test_train_gpt_stops_at_nan_and_keeps_the_last_good_checkpoint(tmp_path, tex
         (["--resume"], "there is no checkpoint at"),
         (["--data", "no-such-file.txt"], "no such file: no-such-file.txt"),
         (["--steps", "0"], "--steps must be at least 1, got 0"),
+        (["--lr", "nan"], "--lr must be 0 or a positive number, got nan"),
+        (["--temperature", "-1"], "--temperature must be 0 or a positive number, got -1"),
         (["--heads", "3"], "--channels (128) must be a multiple of --heads (3)"),
         (["--device", "tpu"], "cpu, cuda"),
         (["--stpes", "3"], "unrecognized arguments: --stpes"),

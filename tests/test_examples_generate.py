@@ -61,8 +61,9 @@ def test_a_llama2c_file_with_its_tokenizer_beside_it(dtype):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--temperature", "-1"], "temperature must be 0 (greedy) or a positive number up to 1e+20, got -1.0"),
+        (["--temperature", "-1"], "--temperature must be 0 or a positive number, got -1.0"),
         (["--top-k", "0"], "top_k must be at least 1, got 0"),
+        (["--beams", "0"], "--beams must be at least 1, got 0"),
         (["--max-new-tokens", "500"], "longer than the model's context of 96"),
         (["--max-new-tokens", "-1"], "max_new_tokens must be 0 or more"),
         (["--device", "tpu"], "cpu, cuda"),

@@ -245,8 +245,11 @@ def test_refuses(how, message):
 def test_refuses_empty_prompts_and_unknown_tokens():
     with pytest.raises(ValueError, match=r"shape \(B, T\) with T >= 1, got \(1, 0\)"):
         generate(gpt(), mg.zeros(1, 0, dtype=mg.int64), 1)
-    with pytest.raises(IndexError, match="out of range"):
-        generate(gpt(), mg.tensor([[V]]), 1)
+    for token in (V, -1):
+        with pytest.raises(IndexError, match=f"tokens from {token} to {token}, the model's vocabulary"):
+            generate(gpt(), mg.tensor([[token]]), 1)
+        with pytest.raises(IndexError, match=f"suppress_tokens must be in the vocabulary of {V}"):
+            generate(gpt(), mg.tensor([[1]]), 1, suppress_tokens=[token])
 
 
 def test_the_mode_is_left_as_it_was(model):
