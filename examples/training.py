@@ -198,7 +198,7 @@ RATES = ("lr", "head_lr", "weight_decay", "temperature")
 
 
 def check_positive(parser: argparse.ArgumentParser, args: argparse.Namespace, *names: str) -> None:
-    """End with a sentence where a flag that must be at least 1 is not, or a rate or temperature is no number from 0 on."""
+    """End with a sentence where a flag that must be at least 1 is not, or one of RATES is no number from 0 on."""
     for name in names:
         if getattr(args, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
