@@ -104,6 +104,12 @@ def test_train_gpt_wrong_input_ends_with_a_sentence(tmp_path, flags, message):
     assert "Traceback" not in result.stderr
 
 
+def test_train_gpt_names_the_place_of_what_is_no_utf8(tmp_path):
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9 " * 50)
+    result = run("train_gpt.py", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "latin.txt"))
+    assert result.returncode == 1 and "latin.txt is not UTF-8: byte 0xe9 at position 3 (line 1)" in result.stderr
+
+
 def test_train_gpt_resume_refuses_other_settings(tmp_path, text_file):
     flags = [*TINY, "--data", text_file, "--out", str(tmp_path), "--steps", "4", "--sample-length", "0"]
     assert run("train_gpt.py", *flags).returncode == 0
