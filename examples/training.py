@@ -194,11 +194,18 @@ def add_common_flags(parser: argparse.ArgumentParser, out: str, seed: int = 1337
     parser.add_argument("--tensorboard", metavar="DIR", help="write curves, histograms and samples for TensorBoard")
 
 
+RATES = ("lr", "head_lr", "weight_decay", "temperature")
+
+
 def check_positive(parser: argparse.ArgumentParser, args: argparse.Namespace, *names: str) -> None:
-    """End with a sentence where a flag that must be at least 1 is not."""
+    """End with a sentence where a flag that must be at least 1 is not, or one of RATES is no number from 0 on."""
     for name in names:
         if getattr(args, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
+    for name in RATES:
+        value = getattr(args, name, None)
+        if value is not None and not 0 <= value < math.inf:
+            parser.error(f"--{name.replace('_', '-')} must be 0 or a positive number, got {value}")
 
 
 def warm_up_and_decay(step: int, steps: int, peak: float, warmup: int, final: float = 0.1) -> float:
