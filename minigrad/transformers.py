@@ -234,7 +234,16 @@ class _Labelled(PreTrainedModel):
 
 
 class BertForSequenceClassification(_Labelled):
+    """`labels` (B,); a column (B, 1) of them will do."""
+
     kinds: ClassVar[dict[str, str]] = {"bert": "BertForSequenceClassification"}
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None, return_dict: bool | None = None,
+    ) -> Any:  # fmt: skip
+        labels = None if labels is None else labels.view(-1)
+        return super().forward(input_ids, attention_mask, token_type_ids, labels, return_dict)
 
 
 class BertForTokenClassification(_Labelled):

@@ -213,7 +213,8 @@ def beam_search(
 
     Each step extends the K beams of a row by every token and keeps the K best that did not stop. One that stops is
     kept aside with its score, log-probability / new tokens^length_penalty. A row is decided when K have stopped and no
-    running beam, were it to stop now, would beat the worst of them.
+    running beam, were it to stop now, would beat the worst of them. The log-probability of a token that occurred
+    already is multiplied by the repetition penalty, as Hugging Face's library has it.
     """
     tokens, mask, count = _checked(model, tokens, mask, max_new_tokens, max_length)
     stops = [int(token) for token in stop_tokens]
@@ -233,12 +234,11 @@ def beam_search(
             if step == 1:
                 logits = logits[copies]
                 writing.choose(copies)
+            gains = F.log_softmax(logits, dim=-1)  # (B K, V)
             if repetition_penalty != 1:
                 seen = _occurring(writing.tokens, writing.mask, logits)
-                logits = mg.where(seen, penalized(logits, repetition_penalty), logits)
-            logits = suppressed(logits, suppress_tokens)
-            V = logits.size(1)
-            total = scores.view(B * K, 1) + F.log_softmax(logits, dim=-1)  # (B K, V)
+                gains = mg.where(seen, penalized(gains, repetition_penalty), gains)
+            V, total = logits.size(1), scores.view(B * K, 1) + suppressed(gains, suppress_tokens)
             best, places = total.view(B, K * V).topk(min((1 + len(stops)) * K, K * V))  # room for all that stop
             rows, chosen, kept = [], [], []
             for b in range(B):

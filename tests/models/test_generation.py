@@ -156,6 +156,24 @@ def test_beams_find_the_likeliest(model):
     )
 
 
+def test_beams_multiply_the_log_probability_of_what_occurred():
+    """A made-up model of two tokens besides the prompt's: the penalty is worked out by hand."""
+
+    class Fixed(mg.nn.Module):
+        context = None
+
+        def new_past(self, batch, size, mask=None):
+            return None
+
+        def next_logits(self, rows, past=None, mask=None):
+            return 5 + mg.tensor([[0.7, 0.2, 0.1]] * len(rows)).log()  # all above 0: as logits they would be divided
+
+    # 4 log 0.7 = -1.43 > log 0.2 = -1.61 > 5 log 0.7 = -1.78
+    for penalty, word in ((2.0, 0), (4.0, 0), (5.0, 1)):
+        found = generate(Fixed(), mg.tensor([[0]]), 1, num_beams=2, repetition_penalty=penalty)
+        assert found.tolist() == [[0, word]], penalty
+
+
 def test_the_length_penalty_prefers_longer_ends():
     """A made-up model: token 1 (stop) has p = 0.4 at first; the other road ends three tokens later, p = 0.6 in all."""
 
