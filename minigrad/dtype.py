@@ -155,7 +155,7 @@ def dtype_of_scalar(value: Any) -> DType:
         return bool_
     if isinstance(value, numbers.Integral):
         return int64
-    if isinstance(value, numbers.Real):
+    if isinstance(value, numbers.Real) or type(value).__name__ == "bfloat16":  # ml_dtypes' scalar is no numbers.Real
         return _default
     if isinstance(value, numbers.Complex):
         return _default.to_complex()

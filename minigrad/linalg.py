@@ -12,6 +12,7 @@ from minigrad import dtype as dtypes, ops
 from minigrad.backend import holds_everywhere, kernels_of
 from minigrad.kernels.common_linalg import LinAlgError as LinAlgError
 from minigrad.matrix_norms import cond as cond, matrix_norm as matrix_norm, norm as norm, vector_norm as vector_norm
+from minigrad.mixed_precision import full_precision
 from minigrad.ops.linalg import mT
 from minigrad.return_types import RETURN_TYPES
 from minigrad.tensor import Tensor, from_raw, one_dim
@@ -52,28 +53,33 @@ def matrices(name: str, x: Tensor, square: bool = False) -> Tensor:
 # ---------------------------------------------------------------- inverses and determinants
 
 
+@full_precision
 def inv(A: Tensor) -> Tensor:
     """The inverse of each matrix; LinAlgError where one is singular. Prefer `solve(A, B)` to `inv(A) @ B`."""
     return ops.inv(matrices("linalg.inv", A, square=True))
 
 
+@full_precision
 def det(A: Tensor) -> Tensor:
     """The determinant of each matrix. The gradient is the matrix of cofactors, for singular matrices too."""
     return ops.det(matrices("linalg.det", A, square=True))
 
 
+@full_precision
 def slogdet(A: Tensor) -> Any:
     """(sign, logabsdet): det A = sign exp(logabsdet), without overflow; 0 and -inf for a singular matrix."""
     value, sign = ops.logabsdet(matrices("linalg.slogdet", A, square=True))
     return RETURN_TYPES["linalg_slogdet"](sign, value)
 
 
+@full_precision
 def logdet(A: Tensor) -> Tensor:
     """log det A; -inf where it is 0, nan where it is negative."""
     value, sign = ops.logabsdet(matrices("logdet", A, square=True))
     return ops.where(ops.lt(sign, 0), float("nan"), value)
 
 
+@full_precision
 def pinv(A: Tensor, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False) -> Tensor:
     """The pseudo-inverse (Moore-Penrose): singular values up to max(atol, rtol times the largest) count as zero.
 
@@ -91,6 +97,7 @@ def _tolerances(A: Tensor, atol: Any, rtol: Any) -> tuple[float, float]:
     return atol or 0.0, rtol
 
 
+@full_precision
 def matrix_rank(
     A: Tensor, tol: Any = None, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False
 ) -> Tensor:
@@ -149,6 +156,7 @@ def _is_vector(A: Tensor, B: Tensor) -> bool:
     return B.ndim == 1 or (A.ndim - 1 == B.ndim and A.shape[:-1] == B.shape)
 
 
+@full_precision
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """X with A X = B (X A = B for left=False), for square A; LinAlgError where one is singular.
 
@@ -168,6 +176,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return X.squeeze(-1) if vector else X if left else mT(X)
 
 
+@full_precision
 def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
     """X with A X = B (X A = B for left=False), reading one triangle of A; with `unitriangular` its diagonal is 1."""
     matrices("linalg.solve_triangular", A, square=True)
@@ -182,6 +191,7 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
 _DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
+@full_precision
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
     """(solution, residuals, rank, singular_values): X that makes ||A X - B|| least, and of these the shortest.
 
@@ -221,6 +231,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
 # ---------------------------------------------------------------- factorisations
 
 
+@full_precision
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The lower triangular L with A = L L^T (upper=True: L^T) of a symmetric positive definite A.
 
@@ -230,6 +241,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return mT(ops.cholesky(mT(A))) if upper else ops.cholesky(A)
 
 
+@full_precision
 def qr(A: Tensor, mode: str = "reduced") -> Any:
     """(Q, R) with A = Q R, orthonormal columns in Q and R upper triangular.
 
@@ -252,6 +264,7 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
     return RETURN_TYPES["linalg_qr"](from_raw(A.array.reshape(-1)[:0]) if mode == "r" else Q, R)
 
 
+@full_precision
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """(eigenvalues, eigenvectors) of symmetric A: the values rise, the vectors are columns. UPLO: the triangle read.
 
@@ -262,6 +275,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
     return RETURN_TYPES["linalg_eigh"](values.squeeze(-2), vectors)
 
 
+@full_precision
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric A, rising. UPLO: the triangle read."""
     return ops.eigvalsh(matrices("linalg.eigvalsh", A, square=True), uplo=_triangle("linalg.eigvalsh", UPLO))
@@ -273,6 +287,7 @@ def _triangle(name: str, uplo: str) -> str:
     return uplo.upper()
 
 
+@full_precision
 def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> Any:
     """(U, S, Vh) with A = U diag(S) Vh, S falling; U and Vh square (full_matrices), or of k = min(m, n) columns, rows.
 
@@ -288,6 +303,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     return RETURN_TYPES["linalg_svd"](U, S.squeeze(-2), Vh)
 
 
+@full_precision
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """The singular values, falling."""
     return ops.svdvals(matrices("linalg.svdvals", A))

@@ -29,9 +29,10 @@ import numpy as np
 from minigrad import autograd, inplace
 from minigrad.autograd import Node, mode
 from minigrad.backend import is_array, kernels_of
-from minigrad.dtype import promote, promote_for_difference, promote_ordered, promote_to_float, real_only
+from minigrad.dtype import of, promote, promote_for_difference, promote_ordered, promote_to_float, real_only
 from minigrad.explain import explain
 from minigrad.grad_names import name_of_op, named
+from minigrad.mixed_precision import casts_of
 from minigrad.tensor import Tensor, from_raw
 
 _new, _ndarray = object.__new__, np.ndarray
@@ -62,6 +63,7 @@ class Op:
         self.forward = forward
         self.name = forward.__name__
         self.promote = _PROMOTIONS[promotion]
+        self.casts = casts_of(self.name)
         self.view = view
         self.holomorphic = holomorphic  # see autograd.conjugated
         self.rule: Any = None  # a function
@@ -106,6 +108,8 @@ class Op:
             else:
                 arrays.append(x)
                 parents.append(None)
+        if self.casts is not None:
+            arrays = self.casts(arrays)
         try:
             if self.promote is not None:
                 arrays = self.promote(arrays)
@@ -283,6 +287,10 @@ class FusedOp(Op):
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
+        if self.casts is not None and (cast := self.casts(arrays)) is not arrays:
+            pairs = zip(inputs, cast, strict=True)
+            inputs = tuple(x.to(of(a.dtype)) if isinstance(x, Tensor) else x for x, a in pairs)
+            arrays = cast
         if not kernels_of(arrays[0]).supports(self.name, arrays):
             y = self.reference(*inputs, **params)
             return named(y, name_of_op(self)) if isinstance(y, Tensor) else y

@@ -21,6 +21,7 @@ from minigrad import autograd, backend, dtype as dtypes, explain, inplace
 from minigrad.dtype import DType
 from minigrad.grad_names import dressed, named
 from minigrad.layout import strided
+from minigrad.mixed_precision import full_precision
 from minigrad.numpy_names import numpy_names
 from minigrad.return_types import RETURN_TYPES
 
@@ -1582,6 +1583,7 @@ class Tensor:
     def baddbmm(self, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         return named(ops.scaled_sum(self, batch1.bmm(batch2), beta, alpha), "BaddbmmBackward0")
 
+    @full_precision
     def trace(self) -> Tensor:
         if self.array.ndim != 2:
             raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {self.array.ndim}")

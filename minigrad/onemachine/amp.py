@@ -1,8 +1,5 @@
-"""`torch.amp`: mixed precision. `autocast` changes no arithmetic here; `GradScaler` scales as PyTorch's does.
-
-Autocast allows a program's products to be computed in 16 bits, which is faster on hardware that has such units.
-minigrad keeps the dtype of the tensors it is given, which autocast's contract permits: results are float32, and more
-exact.
+"""`torch.amp`: mixed precision. `autocast` opens a block in which products are computed in 16 bits (which ops, and how:
+mixed_precision.py); `GradScaler` keeps small gradients of float16 from vanishing.
 """
 
 import functools
@@ -11,18 +8,20 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from minigrad import autograd, backend, dtype as dtypes, ops
+from minigrad import autograd, backend, dtype as dtypes, mixed_precision, ops
 from minigrad.tensor import Tensor
 
 _DTYPES = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16}
-_within: list[tuple[str, bool]] = []  # (device type, enabled) of the autocast blocks around this line
+_SHORT = (dtypes.bfloat16, dtypes.float16)
 
 
 class autocast:
-    """A block, or decorated function, in which lower precision would be welcome; computes in the tensors' own dtype.
+    """A block, or decorated function, in which ops on tensors of that device compute as in PyTorch's: products in
+    `dtype` (bfloat16 on the CPU, float16 on GPUs), losses in float32, all else in what they are given.
 
-    With "cuda" on a machine without a GPU it warns and counts as disabled, as PyTorch's. RuntimeError for another
-    device, TypeError for what is no dtype.
+    With "cuda" on a machine without a GPU it warns and is disabled, as PyTorch's; likewise with a dtype that is neither
+    float16 nor bfloat16. RuntimeError for another device, TypeError for what is no dtype. On the CPU this is for the
+    numbers, not for speed: processors compute in float32, and each product is rounded after.
     """
 
     def __init__(self, device_type: str, dtype: Any = None, enabled: bool = True, cache_enabled: bool | None = None):
@@ -35,14 +34,22 @@ class autocast:
         if enabled and self.device == "cuda" and not backend.is_cuda_available():
             warnings.warn("CUDA is not available. Disabling autocast.", stacklevel=2)
             enabled = False
+        if enabled and self.fast_dtype not in _SHORT:
+            warnings.warn(
+                f"In {self.device.upper()} autocast, but the target dtype is not supported. Disabling autocast. It "
+                f"supports bfloat16 and float16, got {self.fast_dtype}",
+                stacklevel=2,
+            )
+            enabled = False
         self._enabled = enabled
 
     def __enter__(self) -> "autocast":
-        _within.append((self.device, self._enabled))
+        mode = mixed_precision.mode
+        mode.blocks = (*mode.blocks, (self.device, self.fast_dtype if self._enabled else None))
         return self
 
     def __exit__(self, *_: object) -> None:
-        _within.pop()
+        mixed_precision.mode.blocks = mixed_precision.mode.blocks[:-1]
 
     def __call__(self, function: Callable) -> Callable:
         @functools.wraps(function)
@@ -55,7 +62,7 @@ class autocast:
 
 def is_autocast_enabled(device_type: str = "cuda") -> bool:
     """True inside an enabled `autocast` block of that device."""
-    return next((enabled for device, enabled in reversed(_within) if device == device_type), False)
+    return mixed_precision.fast_dtype(device_type) is not None
 
 
 def is_autocast_available(device_type: str) -> bool:
@@ -64,8 +71,9 @@ def is_autocast_available(device_type: str) -> bool:
 
 
 def get_autocast_dtype(device_type: str) -> dtypes.DType:
-    """The dtype an `autocast` without one would stand for: bfloat16 on the CPU, float16 on GPUs."""
-    return _DTYPES[backend.device(device_type).type]
+    """The dtype of the block for that device; outside, what one without a dtype has: bfloat16, on GPUs float16."""
+    kind = backend.device(device_type).type
+    return mixed_precision.fast_dtype(kind) or _DTYPES[kind]
 
 
 def _all_finite(tensors: list[Tensor]) -> bool:

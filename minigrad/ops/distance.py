@@ -5,6 +5,7 @@ from typing import Any
 
 from minigrad.dtype import int64
 from minigrad.grad_names import named
+from minigrad.mixed_precision import full_precision
 from minigrad.ops.elementwise import abs, where
 from minigrad.ops.linalg import matmul, mT
 from minigrad.ops.reduce import vector_norm
@@ -14,6 +15,7 @@ from minigrad.tensor import Tensor
 _MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
 
 
+@full_precision
 def cdist(
     x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary"
 ) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 from minigrad.arguments import must_be_tensor
 from minigrad.backend import kernels_of
 from minigrad.grad_names import named
+from minigrad.mixed_precision import as_given, mode
 from minigrad.op import op
 from minigrad.ops.elementwise import (
     add,
@@ -101,6 +102,9 @@ def matmul_of_rank(name: str, a: Tensor, b: Tensor, rank_a: int, rank_b: int) ->
         )
     if name == "bmm" and a.array.shape[0] != b.array.shape[0]:
         raise RuntimeError(f"bmm: batch sizes differ: {list(a.shape)} and {list(b.shape)}")
+    if mode.blocks and name in ("dot", "mv"):
+        with as_given():
+            return matmul_any(a, b)
     y = matmul_any(a, b)
     return named(y, "BmmBackward0") if name == "bmm" else y
 
@@ -109,6 +113,8 @@ def scaled_sum(x: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     """beta x + alpha product; a beta of 0 ignores x, nan included. Integers take the whole part of both."""
     if product.array.dtype.kind in "iu":
         beta, alpha = int(beta), int(alpha)
+    if mode.blocks and x.dtype.is_floating_point:
+        x = x.to(product.dtype)  # autocast has taken the product to 16 bits
     product = product if alpha == 1 else mul(product, alpha)
     if beta == 0:
         return add(zeros_as(x), product)

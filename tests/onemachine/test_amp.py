@@ -1,4 +1,4 @@
-"""Mixed precision: autocast changes no arithmetic, GradScaler scales as PyTorch's."""
+"""Mixed precision: the blocks of autocast, GradScaler. What autocast computes: tests/test_mixed_precision.py."""
 
 import pytest
 from strict_cupy import StrictArray, as_cuda
@@ -9,12 +9,10 @@ from minigrad.kernels import common
 from minigrad.onemachine import amp, cuda_amp
 
 
-def test_autocast_computes_in_the_tensors_own_dtype() -> None:
-    a = mg.ones(2, 2)
+def test_autocast_opens_a_block() -> None:
     assert not mg.is_autocast_enabled("cpu")
     with mg.autocast("cpu", dtype=mg.bfloat16):
         assert mg.is_autocast_enabled("cpu") and not mg.is_autocast_enabled()
-        assert (a @ a).dtype is mg.float32
         with mg.autocast("cpu", enabled=False):
             assert not mg.is_autocast_enabled("cpu")
         assert mg.is_autocast_enabled("cpu")
@@ -30,6 +28,10 @@ def test_autocast_computes_in_the_tensors_own_dtype() -> None:
 
 
 def test_autocast_refuses_what_it_cannot_mean() -> None:
+    with pytest.warns(UserWarning, match="In CPU autocast, but the target dtype is not supported.*got .*float32"):
+        block = mg.autocast("cpu", dtype=mg.float32)
+    with block:
+        assert not mg.is_autocast_enabled("cpu") and (mg.ones(2, 2) @ mg.ones(2, 2)).dtype is mg.float32
     with pytest.raises(RuntimeError, match="Expected one of cpu, cuda"):
         mg.autocast("toaster")
     with pytest.raises(ValueError, match="Expected `device_type` of type `str`"):

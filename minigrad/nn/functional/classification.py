@@ -7,11 +7,13 @@ from minigrad.arguments import must_share_dtype
 from minigrad.backend import bare, holds_anywhere, holds_everywhere, kernels_of
 from minigrad.explain import noted
 from minigrad.grad_names import named
+from minigrad.mixed_precision import full_precision
 from minigrad.nn.functional.layers import same_device
 from minigrad.nn.functional.reduction import reduced, reduction_of
 from minigrad.tensor import Tensor, from_raw
 
 
+@full_precision
 def cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
     ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
@@ -43,6 +45,7 @@ def cross_entropy(
     return _reduced_over(share, loss, reduction, target, smoothed=bool(label_smoothing))
 
 
+@full_precision
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
     ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
@@ -163,6 +166,7 @@ def _reduced_over(share: Tensor | None, loss: Tensor, reduction: str, target: Te
 # ---------------------------------------------------------------- two classes
 
 
+@full_precision
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
@@ -189,6 +193,7 @@ def binary_cross_entropy(
     return reduced(loss if weight is None else loss * weight, reduction, "BinaryCrossEntropyBackward0")
 
 
+@full_precision
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | None = None,

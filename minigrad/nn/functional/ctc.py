@@ -7,11 +7,13 @@ import numpy as np
 from minigrad import creation, ops
 from minigrad.backend import to_host
 from minigrad.dtype import finfo
+from minigrad.mixed_precision import full_precision
 from minigrad.nn.functional.reduction import reduced
 from minigrad.tensor import Tensor
 
 
 @ops.example_by_example
+@full_precision
 def ctc_loss(
     log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
     reduction: str = "mean", zero_infinity: bool = False,

@@ -9,6 +9,7 @@ from minigrad import autograd, inplace as writing, ops, random
 from minigrad.arguments import must_be_tensor
 from minigrad.backend import kernels_of, to_device
 from minigrad.dtype import finfo, is_floating
+from minigrad.mixed_precision import as_given, in_full, mode
 from minigrad.tensor import Tensor
 
 # ---------------------------------------------------------------- products with a weight
@@ -39,6 +40,7 @@ def linear_activation(input: Tensor, weight: Tensor, bias: Tensor | None = None,
     return ops.linear_activation(input, weight, bias, activation=activation)
 
 
+@as_given()
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y_o = x1^T W_o x2 + b_o: input1 (..., n), input2 (..., m), weight (out, n, m), bias (out,) -> (..., out)."""
     if weight.array.ndim != 3 or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
@@ -188,6 +190,7 @@ def layer_norm(
     is derived in `minigrad/ops/nn.py`.
     """
     shape = _normalized("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    input = in_full("layer_norm", input) if mode.blocks else input
     x, weight, bias = (_with_one_axis(t, len(shape)) for t in (input, weight, bias))
     return _restored(ops.layer_norm(x, weight, bias, eps=eps), input)
 
@@ -200,6 +203,7 @@ def rms_norm(
     eps None takes the epsilon of the input's dtype. Source: arXiv:1910.07467.
     """
     shape = _normalized("rms_norm", input, normalized_shape, weight=weight)
+    input = in_full("rms_norm", input) if mode.blocks else input
     x, weight = (_with_one_axis(t, len(shape)) for t in (input, weight))
     return _restored(ops.rms_norm(x, weight, eps=finfo(input.dtype).eps if eps is None else eps), input)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from minigrad import ops
 from minigrad.backend import holds_anywhere
+from minigrad.mixed_precision import full_precision
 from minigrad.nn.functional.distance import pairwise_distance
 from minigrad.nn.functional.reduction import reduced, reduction_of, warn_of_broadcast
 from minigrad.ops.nn import needs_floating
@@ -17,6 +18,7 @@ from minigrad.tensor import Tensor
 # ---------------------------------------------------------------- distance of each number from its target
 
 
+@full_precision
 def mse_loss(
     input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", weight: Tensor | None = None,
@@ -25,6 +27,7 @@ def mse_loss(
     return _pointwise("mse_loss", ops.square, input, target, (size_average, reduce, reduction), weight)
 
 
+@full_precision
 def l1_loss(
     input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", weight: Tensor | None = None,
@@ -33,6 +36,7 @@ def l1_loss(
     return _pointwise("l1_loss", ops.abs, input, target, (size_average, reduce, reduction), weight)
 
 
+@full_precision
 def smooth_l1_loss(
     input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", beta: float = 1.0,
@@ -49,6 +53,7 @@ def smooth_l1_loss(
     return _pointwise("smooth_l1_loss", smooth, input, target, (size_average, reduce, reduction))
 
 
+@full_precision
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
@@ -78,8 +83,8 @@ def _pointwise(
     name: str, function: Callable, input: Tensor, target: Tensor, how: tuple, weight: Tensor | None = None
 ) -> Tensor:
     """function(input - target), weighted and reduced; `how` is (size_average, reduce, reduction)."""
-    reduction = reduction_of(how[2], how[0], how[1], stacklevel=4)
-    warn_of_broadcast(input, target, stacklevel=4)
+    reduction = reduction_of(how[2], how[0], how[1], stacklevel=5)
+    warn_of_broadcast(input, target, stacklevel=5)
     difference = ops.sub(input, target)
     needs_floating(name, difference.array)
     loss = function(difference)
@@ -96,6 +101,7 @@ def _pointwise(
 # ---------------------------------------------------------------- distributions
 
 
+@full_precision
 def kl_div(
     input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", log_target: bool = False,
@@ -109,7 +115,7 @@ def kl_div(
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' "
             "divides only by the batch size, and aligns with the KL div math definition.",
-            stacklevel=2,
+            stacklevel=3,
         )
     loss = ops.kl(input, target, log_target=log_target)
     if reduction == "batchmean":
@@ -117,6 +123,7 @@ def kl_div(
     return reduced(loss, reduction)
 
 
+@full_precision
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, size_average: bool | None = None,
     eps: float = 1e-8, reduce: bool | None = None, reduction: str = "mean",
@@ -154,6 +161,7 @@ def gaussian_nll_loss(
 # ---------------------------------------------------------------- margins
 
 
+@full_precision
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean",
@@ -165,6 +173,7 @@ def hinge_embedding_loss(
     return reduced(alike + apart, reduction)
 
 
+@full_precision
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
@@ -179,6 +188,7 @@ def margin_ranking_loss(
     return reduced((margin - target * (input1 - input2)).clamp(min=0), reduction)
 
 
+@full_precision
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
@@ -201,6 +211,7 @@ def cosine_embedding_loss(
     return reduced(alike + apart, reduction)
 
 
+@full_precision
 def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
     swap: bool = False, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from minigrad import ops
 from minigrad.backend import holds_anywhere
 from minigrad.dtype import int64
+from minigrad.mixed_precision import full_precision
 from minigrad.nn.functional.activation import logsigmoid
 from minigrad.nn.functional.distance import pairwise_distance
 from minigrad.nn.functional.reduction import reduced, reduction_of
@@ -15,6 +16,7 @@ from minigrad.ops.nn import needs_floating
 from minigrad.tensor import Tensor
 
 
+@full_precision
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
     size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
@@ -42,6 +44,7 @@ def multi_margin_loss(
     return reduced(loss if input.array.ndim == 2 else loss.squeeze(0), reduction, "MultiMarginLossBackward0")
 
 
+@full_precision
 def multilabel_margin_loss(
     input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean",
@@ -71,6 +74,7 @@ def multilabel_margin_loss(
     return reduced(loss if input.array.ndim == 2 else loss.squeeze(0), reduction, "MultilabelMarginLossBackward0")
 
 
+@full_precision
 def soft_margin_loss(
     input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean",
@@ -85,7 +89,7 @@ def multilabel_soft_margin_loss(
     reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """-(t log sigmoid(x) + (1 - t) log sigmoid(-x)), weighted by class, averaged over the last dim, the classes."""
-    reduction = reduction_of(reduction, size_average, reduce)
+    reduction = reduction_of(reduction, size_average, reduce, stacklevel=3)
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     loss = loss if weight is None else loss * weight
     return reduced(loss.sum(-1) / loss.array.shape[-1], reduction)

@@ -5,6 +5,7 @@ import math
 from minigrad import autograd, ops
 from minigrad.grad_names import named
 from minigrad.kernels.batched.array import fits
+from minigrad.mixed_precision import in_full, mode
 from minigrad.nn.functional.layers import same_device
 from minigrad.nn.functional.padding import pad
 from minigrad.nn.functional.pooling import avg_pool2d
@@ -97,6 +98,7 @@ def group_norm(
                 f"shape {list(parameter.shape)} and input of shape {list(shape)}"
             )
     _check_floating("group_norm", input)
+    input = in_full("layer_norm", input) if mode.blocks else input
     same_device("group_norm", *(t for t in (input, weight, bias) if t is not None))
     size = shape[1] // num_groups * math.prod(shape[2:])
     if shape[0] * size == 1:  # one value in each group of one sample

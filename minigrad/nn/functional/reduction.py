@@ -7,8 +7,10 @@ from minigrad.grad_names import named
 from minigrad.tensor import Tensor
 
 
-def reduction_of(reduction: str, size_average: Any, reduce: Any, *more: str, stacklevel: int = 3) -> str:
-    """The reduction that was meant: none, mean, sum or one of `more`. The two older arguments win, with a warning."""
+def reduction_of(reduction: str, size_average: Any, reduce: Any, *more: str, stacklevel: int = 4) -> str:
+    """The reduction that was meant: none, mean, sum or one of `more`. The two older arguments win, with a warning, by
+    default at the line that called a loss under `full_precision`.
+    """
     if size_average is not None or reduce is not None:
         averaged = "sum" if size_average is False else "mean"
         reduction = "none" if reduce is False else averaged

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from minigrad import creation, ops
 from minigrad.grad_names import named
+from minigrad.mixed_precision import full_precision
 from minigrad.nn.functional.averages import cubic_weights
 from minigrad.tensor import Tensor
 
@@ -42,7 +43,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         raise RuntimeError(f"affine_grid: theta holds {theta.array.shape[0]} matrices for a size {tuple(size)}")
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {tuple(size)}")
-    aligned = _aligned(align_corners)
+    aligned = _aligned(align_corners, 3)
     points = ops.meshgrid(*(_middles(n, aligned, theta) for n in size[2:]), indexing="ij")
     base = ops.stack([*reversed(points), points[0] * 0 + 1], -1).reshape(-1, dims + 1)  # (x, y, 1), row by row
     grid = ops.reshape(ops.matmul_any(base, theta.swapaxes(1, 2)), shape=(*size[:1], *size[2:], dims))
@@ -61,6 +62,7 @@ def _middles(n: int, aligned: bool, like: Tensor) -> Tensor:
     return line if aligned else line * (n - 1) / n
 
 
+@full_precision
 def grid_sample(
     input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
 ) -> Tensor:
@@ -73,7 +75,7 @@ def grid_sample(
     first entry where the place is kept inside.
     """
     _check(input, grid, mode, padding_mode)
-    aligned, inside = _aligned(align_corners), padding_mode != "zeros"
+    aligned, inside = _aligned(align_corners, 4), padding_mode != "zeros"
     lines = []
     for axis, n in enumerate(input.array.shape[2:]):
         place = grid[..., grid.array.shape[-1] - 1 - axis]  # the last number of a place is for the first dim
@@ -141,13 +143,13 @@ def _read(input: Tensor, at: list[Tensor], inside: bool) -> Tensor:
     return values if inside else ops.where(seen.unsqueeze(1).array, values, 0.0)
 
 
-def _aligned(align_corners: bool | None) -> bool:
+def _aligned(align_corners: bool | None, stacklevel: int) -> bool:
     if align_corners is None:
         warnings.warn(
             "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
             "specify align_corners=True if the old behavior is desired. See the documentation of grid_sample for "
             "details.",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     return bool(align_corners)
 
