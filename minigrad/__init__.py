@@ -142,6 +142,7 @@ from minigrad.ops import (
     tensordot,
     vstack,
 )
+from minigrad.out_of_memory import OutOfMemoryError
 from minigrad.printing import get_printoptions, set_printoptions
 from minigrad.random import (
     Generator,

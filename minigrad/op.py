@@ -33,6 +33,7 @@ from minigrad.dtype import of, promote, promote_for_difference, promote_ordered,
 from minigrad.explain import explain
 from minigrad.grad_names import name_of_op, named
 from minigrad.mixed_precision import casts_of
+from minigrad.out_of_memory import try_again
 from minigrad.tensor import Tensor, from_raw
 
 _new, _ndarray = object.__new__, np.ndarray
@@ -114,6 +115,8 @@ class Op:
             if self.promote is not None:
                 arrays = self.promote(arrays)
             out = self.forward(*arrays, **params) if params else self.forward(*arrays)
+        except MemoryError:
+            out = try_again(self, arrays, params)
         except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise explain(self, error, arrays, params) from error
         recording = recording and mode.enabled and self.rule is not None
@@ -142,6 +145,8 @@ class Op:
             if self.promote is not None:
                 arrays = self.promote(arrays)
             out = self.forward(*arrays, **params) if params else self.forward(*arrays)
+        except MemoryError:
+            out = try_again(self, arrays, params)
         except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise explain(self, error, list(arrays), params) from error
         return out if type(out) is _ndarray else self.unwrapped(out)

@@ -10,11 +10,13 @@ from typing import Any
 from minigrad import backend, creation, dtype as dtypes, random
 from minigrad.backend import is_cuda_available as is_available
 from minigrad.legacy import TensorType
+from minigrad.out_of_memory import OutOfMemoryError
 from minigrad.tensor import Tensor
 
 __all__ = [
     "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",
-    "IntTensor", "LongTensor", "ShortTensor", "current_device", "device", "device_count", "empty_cache",
+    "IntTensor", "LongTensor", "OutOfMemoryError", "ShortTensor", "current_device", "device", "device_count",
+    "empty_cache",
     "get_device_capability", "get_device_name", "get_rng_state", "get_rng_state_all", "initial_seed", "is_available",
     "is_bf16_supported", "is_initialized", "manual_seed", "manual_seed_all", "max_memory_allocated",
     "memory_allocated", "memory_reserved", "reset_peak_memory_stats", "seed", "seed_all", "set_device",
