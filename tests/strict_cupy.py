@@ -20,7 +20,8 @@ wrote; out-of-range index arrays wrap around silently; with repeated indices a w
 Moves are explicit: `to_device(numpy_array)` (or `strict.asarray` inside `uploads_allowed()`), `x.get()`, `to_host(x)`.
 Two modes are for code that must never wait for the device: inside `no_sync()` whatever reads a value on the host
 raises, masks as index included; inside `capturing()` so do uploads, and products outside `product_function()` (CuPy's
-cuBLAS calls cannot be captured). There is no `strict.random`: random numbers come from kernels of our own.
+cuBLAS calls cannot be captured). There is no `strict.random`: random numbers come from kernels of our own. The capture
+of a step and its replay are played by strict_graphs.py.
 """
 
 import functools
@@ -33,7 +34,8 @@ from typing import Any
 import cupy_names as names
 import numpy as np
 from cupy_names import CUPY, UFUNCS
-from strict_modes import capturing, no_sync, product_function, state, uploads_allowed, wait
+from strict_graphs import cuda, spoil
+from strict_modes import capturing, no_sync, product_function, run, state, uploads_allowed, wait
 
 __all__ = ["StrictArray", "as_cuda", "strict", "to_device", "to_host"]
 __all__ += ["capturing", "no_sync", "product_function", "uploads_allowed"]
@@ -41,6 +43,8 @@ __all__ += ["capturing", "no_sync", "product_function", "uploads_allowed"]
 # float16 and bfloat16 go through float32 in these
 ACCUMULATING = {"sum", "mean", "prod", "var", "std", "cumsum", "cumprod", "add.reduce", *names.PRODUCTS}
 WAITING = {*names.SYNCHRONISING, "item", "tobytes", "tolist"}
+SORTING = {"argpartition", "argsort", "lexsort", "median", "partition", "sort"}
+JOINING = {"concatenate", "concat", "stack", "hstack", "vstack", "dstack", "column_stack"}
 WRAPPING = {"put", "put_along_axis", "take", "take_along_axis"}
 SOURCES = {"a", "ar", "arr", "array", "condition", "element", "m", "prototype", "self", "x"}  # first of all an array
 ONE_ARRAY = {*SOURCES, "b", "bins", "indices", "test_elements", "v", "values", "x1", "x2", "y"}  # no tuple
@@ -100,8 +104,15 @@ def _device_function(name: str, function: Callable, tokens: list[str]) -> Callab
             wait(name)
         if plain == "repeat" and isinstance(given["repeats"], StrictArray):
             wait("repeat by an array")
+        if state.capturing:
+            _refuse_what_uploads(plain, given)
         host_kwargs = {key: _to_host(name, value) for key, value in kwargs.items()}
-        result = _compute(plain, function, list(_to_host(name, args)), host_kwargs)
+        given_to_host = list(_to_host(name, args))
+        compute = functools.partial(_compute, plain, function, given_to_host, host_kwargs)
+        if plain in names.HOST_FACTS or plain in ("empty", "empty_like"):
+            result = compute()
+        else:
+            result = run(compute, (given_to_host, host_kwargs))
         if plain in names.HOST_FACTS or plain in WAITING & {"item", "tobytes", "tolist"}:
             return result
         out = given.get("out")
@@ -109,6 +120,14 @@ def _device_function(name: str, function: Callable, tokens: list[str]) -> Callab
 
     call.__name__ = call.__qualname__ = name
     return call
+
+
+def _refuse_what_uploads(name: str, given: dict) -> None:
+    """CuPy sorts by Thrust, which waits for its stream, and joins more than eight arrays by a table that it uploads."""
+    if name in SORTING:
+        wait(f"{name} (CuPy's sorting)")
+    if name in JOINING and len(next(iter(given.values()))) > 8:
+        wait(f"{name} of more than 8 arrays (CuPy uploads their addresses)")
 
 
 def _compute(name: str, function: Callable, args: list, kwargs: dict) -> Any:
@@ -170,6 +189,19 @@ def _host_key(array: np.ndarray, key: Any) -> tuple[tuple, bool]:
     return tuple(host), by_integers
 
 
+def _held(key: Any) -> Any:
+    """The key with NumPy's arrays for the device's: a graph holds on to memory, not to the arrays of a program."""
+    if isinstance(key, tuple):
+        return tuple(map(_held, key))
+    return [key._host] if isinstance(key, StrictArray) else key if not isinstance(key, (list, np.ndarray)) else {0: key}
+
+
+def _taken(held: Any) -> Any:
+    if isinstance(held, tuple):
+        return tuple(map(_taken, held))
+    return StrictArray(held[0]) if isinstance(held, list) else held[0] if isinstance(held, dict) else held
+
+
 def _scatter(array: np.ndarray, key: tuple, value: Any, store: Callable) -> None:
     """Calls `store(array, where, values)` with the elements in the order in which they happen to arrive."""
     positions = np.arange(array.size).reshape(array.shape)[key]
@@ -222,15 +254,20 @@ class StrictArray:
         strict.add.at(self, slices, value)
 
     def __getitem__(self, key: Any) -> "StrictArray":
-        return StrictArray(self._host[_host_key(self._host, key)[0]])
+        host, held = self._host, _held(key)
+        return StrictArray(run(lambda: host[_host_key(host, _taken(held))[0]], (host, held)))
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        value = _to_host("x[...] = value", value, one_array=True)
-        where, by_integers = _host_key(self._host, key)
-        if by_integers:
-            _scatter(self._host, where, value, operator.setitem)
-        else:
-            self._host[where] = value
+        value, host, held = _to_host("x[...] = value", value, one_array=True), self._host, _held(key)
+
+        def store() -> None:
+            where, by_integers = _host_key(host, _taken(held))
+            if by_integers:
+                _scatter(host, where, value, operator.setitem)
+            else:
+                host[where] = value
+
+        run(store, (host, value, held))
 
     def __iter__(self) -> Iterator["StrictArray"]:
         wait("iteration")
@@ -271,9 +308,13 @@ def _operator(name: str, function: Callable, reflected: bool = False, in_place: 
     def operate(self: StrictArray, other: Any) -> Any:
         if not _is_operand(other):
             return NotImplemented
-        a, b = (other, self) if reflected else (self, other)
-        with np.errstate(all="ignore"):
-            result = function(_to_host(name, a), _to_host(name, b))
+        a, b = (_to_host(name, x) for x in ((other, self) if reflected else (self, other)))
+
+        def compute() -> Any:
+            with np.errstate(all="ignore"):
+                return function(a, b)
+
+        result = run(compute, (a, b))
         return self if in_place else _to_device(result)
 
     return operate
@@ -330,7 +371,9 @@ class _Ufunc:
             raise _refuse(f"{self.name}.at", a)
         if a.dtype.name not in ATOMICS:
             raise TypeError(f"{self.name}.at only supports {', '.join(ATOMICS)} as data type, got {a.dtype}")
-        _scatter(a._host, _host_key(a._host, indices)[0], _to_host("at", b, one_array=True), getattr(np, self.name).at)
+        host, held, value = a._host, _held(indices), _to_host("at", b, one_array=True)
+        at = getattr(np, self.name).at
+        run(lambda: _scatter(host, _host_key(host, _taken(held))[0], value, at), (host, held, value))
 
 
 def _unwritten(function: Callable) -> Callable:
@@ -338,8 +381,7 @@ def _unwritten(function: Callable) -> Callable:
 
     def create(*args: Any, **kwargs: Any) -> StrictArray:
         made = function(*args, **kwargs)
-        kind = made.dtype.kind
-        made._host[...] = np.iinfo(made.dtype).max if kind in "iu" else kind == "b" or np.nan
+        (spoil if state.recording is None else state.recording.allocated)(made._host)
         return made
 
     return create
@@ -369,7 +411,7 @@ def _make_module() -> types.ModuleType:
     strided = _device_function("as_strided", tricks.as_strided, ["x", "shape=", "strides="])
     windows = _device_function("sliding_window_view", tricks.sliding_window_view, ["x", "window_shape", "axis="])
     views = types.SimpleNamespace(as_strided=strided, sliding_window_view=windows)
-    vars(module).update(ndarray=StrictArray, lib=types.SimpleNamespace(stride_tricks=views))
+    vars(module).update(cuda=cuda, ndarray=StrictArray, lib=types.SimpleNamespace(stride_tricks=views))
     vars(module).update(asarray=_asarray, array=functools.partial(_asarray, copy=True), asnumpy=to_host)
     vars(module).update(empty=_unwritten(module.empty), empty_like=_unwritten(module.empty_like))
     return module

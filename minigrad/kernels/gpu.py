@@ -16,6 +16,7 @@ from minigrad.kernels.cuda import BLOCK, launch
 from minigrad.kernels.cuda.lists import (
     adam_update as adam_update,
     add_rows as add_rows,
+    count_up as count_up,
     scale_by as scale_by,
     total_norm as total_norm,
 )

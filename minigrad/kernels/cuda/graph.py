@@ -1,0 +1,172 @@
+"""A CUDA graph: what a function does on the GPU, recorded once and done again without Python.
+
+While a stream captures, kernels are not run but written down, with the addresses of their arrays. So a graph always
+reads and writes the same memory, and whatever differs from one replay to the next has to lie in it: the batch, step
+counts, rates, the offset of the random numbers. The rules that follow from this:
+
+- a graph has a memory pool of its own. What is freed during the capture may be used again later in the graph, and by
+  nobody else;
+- nothing may wait for the GPU, for nothing runs. What tries to raises RuntimeError, which names the call;
+- nothing may be uploaded: the copy would be repeated from host memory that belongs to others by then. Tables that the
+  host knows during the capture (`constant`) are written once it is over.
+"""
+
+import contextlib
+import dataclasses
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minigrad import backend
+
+_SPOKEN = {
+    "__array__": "a conversion to NumPy", "__bool__": "bool() (an `if` or `while`)", "__complex__": "complex()",
+    "__contains__": "`in`", "__float__": "float()", "__format__": "a formatted print", "__index__": "use as an index",
+    "__int__": "int()", "__iter__": "iteration", "__repr__": "print() or repr()", "__str__": "print() or str()",
+}  # fmt: skip
+_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+recording: "Graph | None" = None  # the one whose capture is going on
+
+
+class Graph:
+    """`capture(function)`, then `replay()` as often as wanted.
+
+    Arrays that the function makes live in `pool` for as long as the graph does. Random numbers move on from replay to
+    replay: the graph advances the offset of each generator it draws from.
+    """
+
+    def __init__(self) -> None:
+        self._cupy = backend.backend_for("cuda").module
+        self.pool = self._cupy.cuda.MemoryPool()
+        self._stream = self._cupy.cuda.Stream(non_blocking=True)  # the default stream cannot capture
+        self._before, self._after = (self._cupy.cuda.Event(disable_timing=True) for _ in range(2))
+        self._kept: list[Any] = []  # arrays whose addresses are in the graph
+        self._constants: list[tuple[Any, np.ndarray]] = []
+        self._generators: dict[Any, int] = {}  # and how many blocks each gives in a replay
+        self._graph: Any = None
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[None]:
+        """Inside, work goes to the graph's stream and takes its memory from the pool: for runs before the capture,
+        after which all kernels are compiled and the pool holds the memory a capture wants.
+        """
+        here = self._cupy.cuda.get_current_stream()
+        self._stream.wait_event(here.record(self._before))
+        with self._cupy.cuda.using_allocator(self.pool.malloc), self._stream:
+            yield
+        here.wait_event(self._stream.record(self._after))
+
+    def capture(self, function: Callable[[], Any]) -> Any:
+        """What `function()` gives, made of arrays whose values each replay writes anew; none has been written yet.
+
+        RuntimeError where it waits for the GPU or uploads something, and for what CuPy cannot capture.
+        """
+        if recording is not None:
+            raise RuntimeError("a capture inside a capture: a captured step cannot call another one")
+        with self.beside(), _recorded_by(self):
+            self._stream.begin_capture()
+            try:
+                result = function()
+                for generator, start in self._generators.items():
+                    self._generators[generator] = generator.end_capture(start)
+            except BaseException as error:
+                with contextlib.suppress(Exception):
+                    self._stream.end_capture()  # of a capture that an error has spoilt: this raises, too
+                for generator, start in self._generators.items():
+                    generator.end_capture(start, undone=True)
+                if isinstance(error, Exception) and _is_refusal(error):
+                    raise RuntimeError(explained(error)) from error
+                raise
+            self._graph = self._stream.end_capture()
+        for array, values in self._constants:
+            array[...] = backend.backend_for("cuda").to_device(values)
+        self._kept += [array for array, _ in self._constants]
+        self._constants = []
+        return result
+
+    def replay(self) -> None:
+        """Do it all again. The host does not wait."""
+        if self._graph is None:
+            raise RuntimeError("replay() of a graph that has captured nothing: call capture(function) first")
+        for generator in self._generators:
+            generator.begin_replay()
+        here = self._cupy.cuda.get_current_stream()
+        self._stream.wait_event(here.record(self._before))
+        self._graph.launch(self._stream)
+        here.wait_event(self._stream.record(self._after))
+        for generator, blocks in self._generators.items():
+            generator.end_replay(blocks)
+
+    @property
+    def generators(self) -> list[Any]:
+        """Those that the graph draws from."""
+        return list(self._generators)
+
+    # ------------------------------------------------------------------ for those who are captured
+
+    def constant(self, values: np.ndarray) -> Any:
+        """An array on the GPU that holds `values` in every replay."""
+        array = self._cupy.empty(values.shape, values.dtype)
+        self._constants.append((array, values))
+        return array
+
+    def keep(self, array: Any) -> Any:
+        """Hold on to an array made before, whose address the graph is about to take."""
+        self._kept.append(array)
+        return array
+
+    def draws_from(self, generator: Any) -> None:
+        """Called by a generator at each draw."""
+        if generator not in self._generators:
+            self._generators[generator] = generator.begin_capture()
+
+
+@contextlib.contextmanager
+def _recorded_by(graph: Graph) -> Iterator[None]:
+    global recording
+    usual = backend.backend_for("cuda")
+    backend.register(dataclasses.replace(usual, to_device=_refuse_upload, to_host=_refuse_download))
+    recording = graph
+    try:
+        yield
+    finally:
+        recording = None
+        backend.register(usual)
+
+
+class _Refused(RuntimeError):
+    pass
+
+
+def _refuse_upload(array: Any) -> Any:
+    raise _Refused(f"it uploads {array.dtype} values of shape {tuple(array.shape)}, which a replay could not renew")
+
+
+def _refuse_download(array: Any) -> Any:
+    raise _Refused("it waits for the GPU to know a value")
+
+
+def _is_refusal(error: Exception) -> bool:
+    """CuPy's words are `cudaErrorStreamCapture...`, and `... during stream capture is currently unsupported`."""
+    return isinstance(error, _Refused) or "captur" in str(error).lower()
+
+
+def explained(error: Exception) -> str:
+    """Which call of the program cannot be captured, and what to do."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame.filename.startswith(_HOME) for frame in frames]
+    entries = [i for i in range(1, len(frames)) if ours[i] and not ours[i - 1]]
+    if not entries:
+        return f"a captured step did what cannot be captured: {error}"
+    caller, called = frames[entries[-1] - 1], frames[entries[-1]].name
+    name = _SPOKEN.get(called, f"{called}()")
+    reason = str(error) if isinstance(error, _Refused) else f"it cannot be captured ({error})"
+    return (
+        f"{name} inside a captured step, at {os.path.basename(caller.filename)}:{caller.lineno} "
+        f"({(caller.line or '').strip()}): {reason}. A captured step is recorded once and replayed without Python: "
+        "return the tensor and look at it outside, or make it before the step and hand it in"
+    )

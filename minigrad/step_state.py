@@ -1,0 +1,136 @@
+"""What a training step changes: the tensors of models and optimizers, by name, and whether they are still the same.
+
+A captured step (graphs.py) reads and writes the memory that these tensors had when it was captured. `StepState` finds
+them, copies them and puts them back; `Fingerprint` tells whether a tensor has moved since, or a setting has changed
+that the graph has taken for granted.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from minigrad.backend import array_module, same_memory, to_host
+from minigrad.nn.module import Module
+from minigrad.optim.optimizer import Optimizer
+from minigrad.optim.update import on_gpu
+from minigrad.tensor import Tensor
+
+_NOT_FIXED = ("params", "param_names", "lr", "initial_lr")  # of a parameter group: what may change between replays
+
+
+class StepState:
+    """The modules, optimizers and tensors that a step changes; `parts` as `graphs.captured` was given them."""
+
+    def __init__(self, parts: tuple):
+        self.modules = [part for part in parts if isinstance(part, Module)]
+        self.optimizers = [part for part in parts if isinstance(part, Optimizer)]
+        self.others = [part for part in parts if isinstance(part, Tensor)]
+        for part in parts:
+            if not isinstance(part, (Module, Optimizer, Tensor)):
+                raise TypeError(
+                    f"captured(step, ...) takes the modules, optimizers and tensors that the step changes, got "
+                    f"{type(part).__name__}"
+                )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of them by name, each once."""
+        found: dict[int, tuple[str, Tensor]] = {}
+        for name, tensor in self._named():
+            found.setdefault(id(tensor), (name, tensor))
+        return dict(found.values())
+
+    def _named(self) -> Iterator[tuple[str, Tensor]]:
+        for module in self.modules:
+            yield from module.named_parameters()
+            yield from module.named_buffers()
+        for optimizer in self.optimizers:
+            title = type(optimizer).__name__
+            for i, group in enumerate(optimizer.param_groups):
+                for j, p in enumerate(group["params"]):
+                    yield f"parameter {j} of group {i} of {title}", p
+                    for name, value in optimizer.state.get(p, {}).items():
+                        if isinstance(value, Tensor):
+                            yield f"{title}'s {name} of parameter {j} of group {i}", value
+        for i, tensor in enumerate(self.others):
+            yield f"tensor {i}", tensor
+
+    def leaves(self) -> list[Tensor]:
+        """Those whose gradients a step may set."""
+        return [tensor for tensor in self.tensors().values() if tensor.requires_grad and tensor.is_leaf]
+
+    def device(self) -> Any:
+        """The GPU they are on, None where all are on the host."""
+        return next((tensor.device for tensor in self.tensors().values() if on_gpu(tensor)), None)
+
+
+def copies(tensors: list[Tensor]) -> list[Any]:
+    return [tensor.array.copy() for tensor in tensors]
+
+
+def put_back(tensors: list[Tensor], arrays: list[Any]) -> None:
+    """Write the arrays into the memory of the tensors."""
+    for tensor, array in zip(tensors, arrays, strict=True):
+        tensor.array[...] = array
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    """Whether two arrays are alike to the bit, NaN and the sign of 0 included."""
+    if type(a) is not type(b) or a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    xp = array_module(a)
+    words = [xp.ascontiguousarray(x).reshape(-1).view("uint8") for x in (a, b)]
+    return bool(to_host((words[0] == words[1]).all()))
+
+
+def keep_memory(tensors: list[Tensor], arrays: list[Any]) -> None:
+    """Where a step has given a tensor a new array, copy it into the old one, and give the tensor that again."""
+    for tensor, array in zip(tensors, arrays, strict=True):
+        if tensor.array is not array:
+            if not same_memory(tensor.array, array):
+                array[...] = tensor.array
+            tensor.array = array
+
+
+class Fingerprint:
+    """Which tensors there are, where, and with which settings; taken when a step is captured."""
+
+    def __init__(self, state: StepState):
+        self._state = state
+        self._modules = [m for module in state.modules for m in module.modules()]
+        self._tensors = state.tensors()
+        self._objects, self._settings = self._look()
+        self._names = list(self._tensors)
+
+    def _look(self) -> tuple[list[Any], list[dict[str, Any]]]:
+        """(what has to be the same object, what has to be equal)."""
+        objects: list[Any] = [tensor.array for tensor in self._tensors.values()]
+        settings: list[dict[str, Any]] = []
+        for module in self._modules:
+            objects += [*module._parameters.values(), *module._buffers.values(), *module._modules.values()]
+            settings.append({**module.__dict__})
+        for optimizer in self._state.optimizers:
+            objects.append(optimizer.state)
+            for group in optimizer.param_groups:
+                objects += group["params"]
+                settings.append({name: value for name, value in group.items() if name not in _NOT_FIXED})
+        settings.append({name: tensor.requires_grad for name, tensor in self._tensors.items()})
+        return objects, settings
+
+    def change(self) -> str | None:
+        """What has changed since, in words; None if nothing has."""
+        objects, settings = self._look()
+        if len(objects) != len(self._objects):
+            return "the number of tensors or modules"
+        for i, (now, then) in enumerate(zip(objects, self._objects, strict=True)):
+            if now is not then:
+                return f"the memory of {self._names[i]}" if i < len(self._names) else "a parameter, buffer or module"
+        for now, then in zip(settings, self._settings, strict=True):
+            if now.keys() != then.keys():
+                return f"the setting {min(now.keys() ^ then.keys())!r}"
+            for name, value in now.items():
+                if value is not then[name] and not _equal(value, then[name]):
+                    return f"the setting {name!r} (from {then[name]!r} to {value!r})"
+        return None
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and isinstance(a, (int, float, str, tuple, type(None))) and a == b
