@@ -41,9 +41,9 @@ def captured(step: Callable, *changes: Any, warmup: int = 2, check_every: int = 
     setting has changed (`train()` and `eval()`, the p of a Dropout, a momentum), the step is captured anew.
 
     Labels and indices out of range, and outputs that are not finite, are noted on the GPU and looked at every
-    `check_every` calls, or by `look()`: IndexError or RuntimeError with the number of the call that it was. RuntimeError
-    for a step that waits for the GPU, with the line where it does; NotImplementedError for an optimizer that cannot be
-    captured.
+    `check_every` calls, or by `look()`: IndexError or RuntimeError with the number of the call that it was.
+    RuntimeError for a step that waits for the GPU, with the line where it does; NotImplementedError for an optimizer
+    that cannot be captured.
     """
     return Captured(step, changes, warmup, check_every)
 
@@ -82,7 +82,7 @@ class Captured:
             if change is None:
                 return self._replayed(replay, leaves)
             del self._graphs[shape]
-            self._note(f"{change} has changed since the step was captured: it is captured anew", shape)
+            self._note(f"{change} has changed since the step was captured: it is captured anew")
             self._seen[shape] = max(self._warmup - 1, 1)
         return self._not_yet(shape, leaves, spec)
 
@@ -113,14 +113,14 @@ class Captured:
             return self._eagerly(leaves, spec)
         if not seen and self._graphs:
             self._note(f"a batch of another shape, {_spoken(leaves)}, runs without the graph until it has been seen "
-                       f"{self._warmup} times", shape)  # fmt: skip
+                       f"{self._warmup} times")  # fmt: skip
         if seen < self._warmup:
             self._beside = self._beside or Graph()
             with self._beside.beside():  # where it will be captured: kernels are compiled, tables uploaded
                 return self._eagerly(leaves, spec)
         if len(self._graphs) == MOST_GRAPHS or self._captures == MOST_CAPTURES:
             self._refused.add(shape)
-            self._note(f"{self._captures} captures are enough: this one goes on without a graph", shape)
+            self._note(f"{self._captures} captures are enough: this one goes on without a graph")
             return self._eagerly(leaves, spec)
         return self._first_replay(shape, leaves, spec)
 
@@ -134,9 +134,9 @@ class Captured:
             self._graphs[shape] = replay
         else:
             self._refused.add(shape)
-            self._note(f"a replay gave other bits than the step itself, in {different}: it goes on without a graph. Does "
-                       "the step change something that captured() was not given, keep gradients of the step before, or "
-                       "add in an order that changes?", shape)  # fmt: skip
+            self._note(f"a replay gave other bits than the step itself, in {different}: it goes on without a graph. "
+                       "Does the step change something that captured() was not given, add to the gradients of the "
+                       "step before, or add in an order that changes?")  # fmt: skip
         return outputs
 
     def _eagerly(self, leaves: list, spec: Any) -> Any:
@@ -147,7 +147,7 @@ class Captured:
                 raise check.error(f"{check.text} (call {self.calls} of a captured step)")
         return pytree.map_leaves(_detached, outputs)
 
-    def _note(self, text: str, shape: Any) -> None:
+    def _note(self, text: str) -> None:
         warnings.warn(f"captured: {text}", stacklevel=4)
 
 

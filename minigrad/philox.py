@@ -61,7 +61,7 @@ class PhiloxGenerator(Generator):
         """Count `skip` from 0 on, as it will be at the start of each replay. RuntimeError before any draw."""
         if self._on_device is None:
             raise RuntimeError(
-                "the first draw of a GPU's generator cannot be captured, as it uploads its seed: run the step once before"
+                "the first draw of a GPU's generator uploads its seed, which cannot be captured: run the step once before"
             )
         before = self._base, self.skip
         self._base, self.skip = self.offset, 0

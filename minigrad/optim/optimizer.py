@@ -178,8 +178,8 @@ class Optimizer:
         """
         if not self.can_be_captured:
             raise NotImplementedError(
-                f"a step of {type(self).__name__} needs numbers on the host and cannot be captured; "
-                "use SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax or Rprop, or step outside the captured function"
+                f"a step of {type(self).__name__} needs numbers on the host and cannot be captured: use SGD, Adam, "
+                "AdamW, RMSprop or Adagrad, or call its step() outside the captured function"
             )
         self._captured = True
         for group in self.param_groups:

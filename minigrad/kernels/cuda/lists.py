@@ -142,8 +142,8 @@ def add_rows(buffer: Any, ids: Any, rows: Any) -> None:
         return common.add_rows(buffer, ids, rows)
     n, width = ids.size, rows.size // ids.size
     ids, order = _sorted(array_module(ids).ascontiguousarray(ids.reshape(-1).astype("int64")))
-    launch("add_rows", (n, -(-width // BLOCK)), (buffer, buffer.size), (ids, n), (order, n), (rows, rows.size), n, width,
-           buffer.shape[0])  # fmt: skip
+    launch("add_rows", (n, -(-width // BLOCK)), (buffer, buffer.size), (ids, n), (order, n), (rows, rows.size), n,
+           width, buffer.shape[0])  # fmt: skip
 
 
 def _sorted(ids: Any) -> tuple[Any, Any]:
