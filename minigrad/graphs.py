@@ -126,9 +126,9 @@ class Captured:
 
     def _first_replay(self, shape: Any, leaves: list, spec: Any) -> Any:
         """Capture the step and run it both ways."""
-        self._captures += 1
         graph, self._beside = self._beside or Graph(), None
         replay = _Replay(graph, self._state, self._step, leaves, spec)
+        self._captures += 1
         outputs, different = replay.verified(lambda: self._eagerly(leaves, spec), leaves, self.calls)
         if different is None:
             self._graphs[shape] = replay

@@ -60,9 +60,7 @@ class PhiloxGenerator(Generator):
     def begin_capture(self) -> tuple[int, int]:
         """Count `skip` from 0 on, as it will be at the start of each replay. RuntimeError before any draw."""
         if self._on_device is None:
-            raise RuntimeError(
-                "the first draw of a GPU's generator uploads its seed, which cannot be captured: run the step once before"
-            )
+            raise RuntimeError("the first draw of a generator uploads its seed, which cannot be captured: draw before")
         before = self._base, self.skip
         self._base, self.skip = self.offset, 0
         self._was_stale, self._stale = self._stale, False

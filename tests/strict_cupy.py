@@ -153,11 +153,11 @@ def _compute(name: str, function: Callable, args: list, kwargs: dict) -> Any:
 
 
 def _wrapped_around(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
-    if not name.endswith("along_axis"):
-        return args, {"mode": "wrap", **kwargs}
     a, indices, *others = args
-    axis = kwargs.get("axis", others[-1] if others else None)
-    return [a, np.mod(indices, a.size if axis is None else a.shape[axis]), *others], kwargs
+    axis = None if name == "put" else kwargs.get("axis", others[-1] if others else None)
+    size = a.size if axis is None else a.shape[axis]
+    # Not by NumPy's mode="wrap", which takes one step for each time that an index goes round.
+    return [a, np.mod(indices, size) if size else indices, *others], kwargs
 
 
 # ---- indexing ------------------------------------------------------------------------------------------------------

@@ -182,6 +182,10 @@ class Optimizer:
                 "AdamW, RMSprop or Adagrad, or call its step() outside the captured function"
             )
         self._captured = True
+        self._place_counts()
+
+    def _place_counts(self) -> None:
+        """Move the step counts of groups that are in device memory there."""
         for group in self.param_groups:
             if self._on_device(group):
                 for p in group["params"]:
@@ -236,6 +240,7 @@ class Optimizer:
         for key, value in state_dict["state"].items():
             state[parameter.get(key, key)] = _fitted(value, parameter[key]) if key in parameter else value
         self.state, self.param_groups = state, groups
+        self._place_counts()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}

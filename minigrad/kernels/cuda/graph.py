@@ -114,6 +114,10 @@ class Graph:
         self._constants.append((array, values))
         return array
 
+    def fresh_constant(self, values: np.ndarray) -> Any:
+        """An array that holds `values` at this point of every replay, whatever is written into it afterwards."""
+        return self.constant(values).copy()
+
     def keep(self, array: Any) -> Any:
         """Hold on to an array made before, whose address the graph is about to take."""
         self._kept.append(array)
@@ -129,7 +133,9 @@ class Graph:
 def _recorded_by(graph: Graph) -> Iterator[None]:
     global recording
     usual = backend.backend_for("cuda")
-    backend.register(dataclasses.replace(usual, to_device=_refuse_upload, to_host=_refuse_download))
+    backend.register(
+        dataclasses.replace(usual, to_device=_refuse_upload, to_host=_refuse_download, constant=graph.fresh_constant)
+    )
     recording = graph
     try:
         yield
