@@ -28,10 +28,11 @@ MOST_CAPTURES = 8  # before something that changes all the time is taken for wha
 def captured(step: Callable, *changes: Any, warmup: int = 2, check_every: int = 100) -> "Captured":
     """`step`, which trains on the batch it is given, as a function that replays itself on a GPU.
 
-    `changes` are the modules, optimizers and tensors that the step changes. For each shape of batch the first `warmup`
-    calls run as ever; the next captures the step, runs it both ways from the same state, and compares every tensor, the
-    outputs and the gradients to the bit. Only if all agree is the graph used from then on; else there is a warning, and
-    the step goes on as ever. So do batches of new shapes, with a warning, until they have been seen as often.
+    `changes` are the modules, optimizers and tensors that the step changes, and its GradScaler. For each shape of batch
+    the first `warmup` calls run as ever; the next captures the step, runs it both ways from the same state, and
+    compares every tensor, the outputs and the gradients to the bit. Only if all agree is the graph used from then on;
+    else there is a warning, and the step goes on as ever. So do batches of new shapes, with a warning, until they have
+    been seen as often.
 
     The batch may be any tensors, in tuples, lists and dicts; they are moved to the GPU. Whatever else is handed over is
     part of the "shape". The outputs come without a graph, in memory of their own. On the host the step simply runs.
@@ -69,8 +70,7 @@ class Captured:
         if device is None:
             return self._on_host(batch)
         if not self._prepared:
-            for optimizer in self._state.optimizers:
-                optimizer.make_capturable()
+            self._state.make_capturable()
             self._prepared = True
         self.calls += 1
         leaves, spec = pytree.flatten(batch)

@@ -10,6 +10,7 @@ from typing import Any
 
 from minigrad.backend import array_module, same_memory, to_host
 from minigrad.nn.module import Module
+from minigrad.onemachine.amp import GradScaler
 from minigrad.optim.optimizer import Optimizer
 from minigrad.optim.update import on_gpu
 from minigrad.tensor import Tensor
@@ -23,13 +24,22 @@ class StepState:
     def __init__(self, parts: tuple):
         self.modules = [part for part in parts if isinstance(part, Module)]
         self.optimizers = [part for part in parts if isinstance(part, Optimizer)]
+        self.scalers = [part for part in parts if isinstance(part, GradScaler)]
         self.others = [part for part in parts if isinstance(part, Tensor)]
         for part in parts:
-            if not isinstance(part, (Module, Optimizer, Tensor)):
+            if not isinstance(part, (Module, Optimizer, GradScaler, Tensor)):
                 raise TypeError(
-                    f"captured(step, ...) takes the modules, optimizers and tensors that the step changes, got "
-                    f"{type(part).__name__}"
+                    f"captured(step, ...) takes the modules, optimizers and tensors that the step changes, and its "
+                    f"GradScaler, got {type(part).__name__}"
                 )
+
+    def make_capturable(self) -> None:
+        """Have rates, step counts and loss scales kept on the GPU. NotImplementedError where an optimizer cannot."""
+        like = next(tensor for tensor in self.tensors().values() if on_gpu(tensor))
+        for optimizer in self.optimizers:
+            optimizer.make_capturable()
+        for scaler in self.scalers:
+            scaler.make_capturable(like)
 
     def tensors(self) -> dict[str, Tensor]:
         """All of them by name, each once."""
@@ -50,6 +60,8 @@ class StepState:
                     for name, value in optimizer.state.get(p, {}).items():
                         if isinstance(value, Tensor):
                             yield f"{title}'s {name} of parameter {j} of group {i}", value
+        for scaler in self.scalers:
+            yield from scaler.tensors().items()
         for i, tensor in enumerate(self.others):
             yield f"tensor {i}", tensor
 

@@ -162,9 +162,9 @@ class Optimizer:
             self._rates[place] = DeviceNumber(group["params"][0])
         return self._rates[place].holding(number(rate))
 
-    def _first_count(self, group: dict[str, Any]) -> Tensor:
+    def _first_count(self, group: dict[str, Any], start: float = 0.0) -> Tensor:
         """The step count of a new parameter, where the counts of its group lie."""
-        return step_count(like=group["params"][0] if self._on_device(group) else None)
+        return step_count(start, like=group["params"][0] if self._on_device(group) else None)
 
     def write_rates(self) -> None:
         """Bring the rates in device memory up to date, before a captured step is replayed."""
@@ -178,8 +178,8 @@ class Optimizer:
         """
         if not self.can_be_captured:
             raise NotImplementedError(
-                f"a step of {type(self).__name__} needs numbers on the host and cannot be captured: use SGD, Adam, "
-                "AdamW, RMSprop or Adagrad, or call its step() outside the captured function"
+                f"a step of {type(self).__name__} needs numbers on the host and cannot be captured: use another "
+                "optimizer, such as AdamW, or call its step() outside the captured function"
             )
         self._captured = True
         self._place_counts()
@@ -189,9 +189,10 @@ class Optimizer:
         for group in self.param_groups:
             if self._on_device(group):
                 for p in group["params"]:
-                    count = self.state[p].get("step") if p in self.state else None
-                    if count is not None and not (isinstance(count, Tensor) and on_gpu(count)):
-                        self.state[p]["step"] = step_count(number(count), like=p)
+                    state = self.state.get(p, {})
+                    for name in SCALARS:
+                        if name in state and not (isinstance(state[name], Tensor) and on_gpu(state[name])):
+                            state[name] = step_count(number(state[name]), like=p)
 
     # ------------------------------------------------------------------ saving
 
