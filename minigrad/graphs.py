@@ -17,7 +17,8 @@ import numpy as np
 
 from minigrad import autograd, late_checks, pytree
 from minigrad.backend import array_module, kernels_of, to_host
-from minigrad.kernels.cuda.graph import Graph
+from minigrad.kernels.cuda.graph import CannotCapture, Graph
+from minigrad.optim.update import on_gpu
 from minigrad.step_state import Fingerprint, StepState, copies, keep_memory, put_back, same_bits
 from minigrad.tensor import Tensor, from_raw
 
@@ -63,18 +64,18 @@ class Captured:
         self._refused: set[Any] = set()  # shapes that will not be captured
         self._captures = 0
         self.calls = self.replays = 0
-        self._prepared = False
+        self._device: Any = None  # the GPU, once it is known that there is one
+        self._on_host: Tensor | None = None  # one of the tensors, where there is none
 
     def __call__(self, *batch: Any) -> Any:
-        device = self._state.device()
-        if device is None:
-            return self._on_host(batch)
-        if not self._prepared:
-            self._state.make_capturable()
-            self._prepared = True
+        if self._device is None:
+            if self._on_host is None or on_gpu(self._on_host):
+                self._find_device()
+            if self._device is None:
+                return self._run_on_host(batch)
         self.calls += 1
         leaves, spec = pytree.flatten(batch)
-        leaves = [x.detach().to(device) if isinstance(x, Tensor) else x for x in leaves]
+        leaves = [x.detach().to(self._device) if isinstance(x, Tensor) else x for x in leaves]
         shape = _shape_of(leaves, spec)
         replay = self._graphs.get(shape)
         if replay is not None:
@@ -93,9 +94,15 @@ class Captured:
 
     # ------------------------------------------------------------------ one call
 
-    def _on_host(self, batch: tuple) -> Any:
-        if not self.calls:
+    def _find_device(self) -> None:
+        self._device = self._state.device()
+        if self._device is None:
             warnings.warn("captured: nothing of this step is on a GPU, it simply runs", stacklevel=3)
+            self._on_host = next(iter(self._state.tensors().values()), None)
+        else:
+            self._state.make_capturable()
+
+    def _run_on_host(self, batch: tuple) -> Any:
         self.calls += 1
         return pytree.map_leaves(_detached, self._step(*batch))
 
@@ -127,7 +134,12 @@ class Captured:
     def _first_replay(self, shape: Any, leaves: list, spec: Any) -> Any:
         """Capture the step and run it both ways."""
         graph, self._beside = self._beside or Graph(), None
-        replay = _Replay(graph, self._state, self._step, leaves, spec)
+        try:
+            replay = _Replay(graph, self._state, self._step, leaves, spec)
+        except CannotCapture as error:
+            self._refused.add(shape)
+            self._note(f"the step goes on without a graph, as it has no other way: {error}")
+            return self._eagerly(leaves, spec)
         self._captures += 1
         outputs, different = replay.verified(lambda: self._eagerly(leaves, spec), leaves, self.calls)
         if different is None:
@@ -174,10 +186,12 @@ class _Replay:
                 found, self._spec = pytree.flatten(outputs)
                 for i, x in enumerate(found):
                     if isinstance(x, Tensor) and x.is_floating_point():
-                        late_checks.note(~array_module(x.array).isfinite(x.array), RuntimeError, _not_finite(i, found))
+                        late_checks.note(_is_bad(x.array), RuntimeError, _not_finite(i, found))
             self._watch = _Watch(graph, checks)
             return found
 
+        with graph.beside():
+            _compile_the_checks(self._tensors)
         try:
             self._outputs = graph.capture(recorded)
         except BaseException:
@@ -252,7 +266,8 @@ class _Replay:
         self._watch.calls.append(call)
         _set_gradients(self._leaves, self._gradients)
         for tensor in self._tensors:
-            tensor.bump_version()
+            if tensor.version is not None:
+                tensor.bump_version()
         return pytree.unflatten(
             self._spec, [from_raw(x.array.copy()) if isinstance(x, Tensor) else x for x in self._outputs]
         )
@@ -269,11 +284,7 @@ class _Watch:
         self.calls: list[int] = []  # the number of the call that each replay since the last look was
         self._count = graph.constant(np.zeros(1, np.int64))
         self._when = graph.constant(np.zeros(max(len(checks), 1), np.int64))
-        self._count += 1
-        for i, check in enumerate(checks):
-            place = self._when[i : i + 1]
-            first = (place == 0) & check.failed.reshape((1,))
-            place[...] = kernels_of(place).where(first, self._count, place)
+        _note_failures(self._count, self._when, [check.failed for check in checks])
 
     def look(self) -> None:
         when, calls = to_host(self._when), self.calls
@@ -285,6 +296,29 @@ class _Watch:
             replay, i = min(failed)
             error, text = self._checks[i]
             raise error(f"{text} (call {calls[replay - 1]} of a captured step, found at call {calls[-1]})")
+
+
+def _note_failures(count: Any, when: Any, failed: list) -> None:
+    """Count a replay, and put its number down for each check that has failed for the first time."""
+    count += 1
+    for i, each in enumerate(failed):
+        place = when[i : i + 1]
+        place[...] = kernels_of(place).where((place == 0) & each.reshape((1,)), count, place)
+
+
+def _is_bad(array: Any) -> Any:
+    array = array.astype("float32") if array.dtype.itemsize == 2 else array
+    return ~array_module(array).isfinite(array)
+
+
+def _compile_the_checks(tensors: list[Tensor]) -> None:
+    """Run what a capture adds to a step once, as a capture must not wait for the compiler."""
+    like = next(tensor.array for tensor in tensors if on_gpu(tensor))
+    xp = array_module(like)
+    failed = [_is_bad(xp.zeros(1, dtype)).any() for dtype in ("float16", "float32", "float64")]
+    _note_failures(xp.zeros(1, "int64"), xp.zeros(3, "int64"), failed)
+    offset = xp.zeros(2, "uint64")
+    offset[1:2] += 1  # as the offset of random numbers is moved on
 
 
 def _not_finite(i: int, outputs: list) -> str:

@@ -5,6 +5,8 @@ them, copies them and puts them back; `Fingerprint` tells whether a tensor has m
 that the graph has taken for granted.
 """
 
+import itertools
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,46 +105,71 @@ def keep_memory(tensors: list[Tensor], arrays: list[Any]) -> None:
 
 
 class Fingerprint:
-    """Which tensors there are, where, and with which settings; taken when a step is captured."""
+    """Which tensors there are, where, and with which settings; taken when a step is captured.
+
+    `change` is asked before each replay, so it is all lists compared in C; only where they differ is it asked why.
+    """
 
     def __init__(self, state: StepState):
-        self._state = state
+        self._named = state.tensors()
+        self._tensors, self._nodes = list(self._named.values()), [p.node for p in state.leaves()]
         self._modules = [m for module in state.modules for m in module.modules()]
-        self._tensors = state.tensors()
-        self._objects, self._settings = self._look()
-        self._names = list(self._tensors)
+        self._optimizers = state.optimizers
+        tables = [table for m in self._modules for table in (m._parameters, m._buffers, m._modules)]
+        self._views = [table.values() for table in tables]  # of the tables as they will be
+        self._arrays, self._objects = self._memory(), self._registered()
+        self._settings = self._module_settings()
+        self._options = self._group_options()
 
-    def _look(self) -> tuple[list[Any], list[dict[str, Any]]]:
-        """(what has to be the same object, what has to be equal)."""
-        objects: list[Any] = [tensor.array for tensor in self._tensors.values()]
-        settings: list[dict[str, Any]] = []
-        for module in self._modules:
-            objects += [*module._parameters.values(), *module._buffers.values(), *module._modules.values()]
-            settings.append({**module.__dict__})
-        for optimizer in self._state.optimizers:
-            objects.append(optimizer.state)
-            for group in optimizer.param_groups:
-                objects += group["params"]
-                settings.append({name: value for name, value in group.items() if name not in _NOT_FIXED})
-        settings.append({name: tensor.requires_grad for name, tensor in self._tensors.items()})
-        return objects, settings
+    def _memory(self) -> list:
+        return [tensor.array for tensor in self._tensors]
+
+    def _registered(self) -> list:
+        """What has to be the same object: parameters, buffers, modules, the state of optimizers."""
+        of_optimizers = [
+            x for o in self._optimizers for x in (o.state, *(p for g in o.param_groups for p in g["params"]))
+        ]
+        return [*itertools.chain.from_iterable(self._views), *of_optimizers]
+
+    def _module_settings(self) -> list[dict[str, Any]]:
+        return [m.__dict__.copy() for m in self._modules]
+
+    def _group_options(self) -> list[Any]:
+        """The options of parameter groups that are in the graph, and who requires a gradient."""
+        groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
+        options = [{name: value for name, value in group.items() if name not in _NOT_FIXED} for group in groups]
+        return [*options, {"requires_grad": [node.requires_grad for node in self._nodes]}]
 
     def change(self) -> str | None:
         """What has changed since, in words; None if nothing has."""
-        objects, settings = self._look()
-        if len(objects) != len(self._objects):
-            return "the number of tensors or modules"
-        for i, (now, then) in enumerate(zip(objects, self._objects, strict=True)):
-            if now is not then:
-                return f"the memory of {self._names[i]}" if i < len(self._names) else "a parameter, buffer or module"
-        for now, then in zip(settings, self._settings, strict=True):
-            if now.keys() != then.keys():
-                return f"the setting {min(now.keys() ^ then.keys())!r}"
-            for name, value in now.items():
-                if value is not then[name] and not _equal(value, then[name]):
-                    return f"the setting {name!r} (from {then[name]!r} to {value!r})"
+        if not _same(self._memory(), self._arrays):
+            moved = [
+                name
+                for name, then in zip(self._named, self._arrays, strict=True)
+                if self._named[name].array is not then
+            ]
+            return f"the memory of {moved[0]}"
+        if not _same(self._registered(), self._objects):
+            return "a parameter, buffer, module or optimizer state"
+        for now, then in ((self._module_settings(), self._settings), (self._group_options(), self._options)):
+            if not _equal(now, then):
+                return next(filter(None, map(_different_setting, now, then)), "a setting")
         return None
 
 
+def _same(now: list, then: list) -> bool:
+    return len(now) == len(then) and all(map(operator.is_, now, then))
+
+
 def _equal(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and isinstance(a, (int, float, str, tuple, type(None))) and a == b
+    try:
+        return bool(a == b)
+    except (RuntimeError, TypeError, ValueError):  # tensors and arrays, which are not equal but entry by entry
+        return False
+
+
+def _different_setting(now: dict[str, Any], then: dict[str, Any]) -> str | None:
+    for name in {**then, **now}:
+        if name not in now or name not in then or not (now[name] is then[name] or _equal(now[name], then[name])):
+            return f"the setting {name!r} (from {then.get(name)!r} to {now.get(name)!r})"
+    return None

@@ -13,7 +13,9 @@ counts, rates, the offset of the random numbers. The rules that follow from this
 
 import contextlib
 import dataclasses
+import gc
 import os
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,7 +29,7 @@ _SPOKEN = {
     "__contains__": "`in`", "__float__": "float()", "__format__": "a formatted print", "__index__": "use as an index",
     "__int__": "int()", "__iter__": "iteration", "__repr__": "print() or repr()", "__str__": "print() or str()",
 }  # fmt: skip
-_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_HOME = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "")
 
 recording: "Graph | None" = None  # the one whose capture is going on
 
@@ -56,17 +58,20 @@ class Graph:
         """
         here = self._cupy.cuda.get_current_stream()
         self._stream.wait_event(here.record(self._before))
-        with self._cupy.cuda.using_allocator(self.pool.malloc), self._stream:
-            yield
-        here.wait_event(self._stream.record(self._after))
+        try:
+            with self._cupy.cuda.using_allocator(self.pool.malloc), self._stream:
+                yield
+        finally:
+            here.wait_event(self._stream.record(self._after))
 
     def capture(self, function: Callable[[], Any]) -> Any:
         """What `function()` gives, made of arrays whose values each replay writes anew; none has been written yet.
 
-        RuntimeError where it waits for the GPU or uploads something, and for what CuPy cannot capture.
+        RuntimeError where it waits for the GPU or uploads something, CannotCapture for what CuPy does not capture.
         """
         if recording is not None:
             raise RuntimeError("a capture inside a capture: a captured step cannot call another one")
+        gc.collect()  # so that no memory of former graphs is given back in the middle of it
         with self.beside(), _recorded_by(self):
             self._stream.begin_capture()
             try:
@@ -79,7 +84,8 @@ class Graph:
                 for generator, start in self._generators.items():
                     generator.end_capture(start, undone=True)
                 if isinstance(error, Exception) and _is_refusal(error):
-                    raise RuntimeError(explained(error)) from error
+                    kind = CannotCapture if isinstance(error, NotImplementedError) else RuntimeError
+                    raise kind(explained(error)) from error
                 raise
             self._graph = self._stream.end_capture()
         for array, values in self._constants:
@@ -129,13 +135,25 @@ class Graph:
             self._generators[generator] = generator.begin_capture()
 
 
+class CannotCapture(RuntimeError):
+    """The step uses a library that CuPy does not capture, such as its cuBLAS: there is no graph for it."""
+
+
 @contextlib.contextmanager
 def _recorded_by(graph: Graph) -> Iterator[None]:
+    """Refuse moves between host and GPU, of this thread; others may go on with theirs."""
     global recording
-    usual = backend.backend_for("cuda")
-    backend.register(
-        dataclasses.replace(usual, to_device=_refuse_upload, to_host=_refuse_download, constant=graph.fresh_constant)
-    )
+    usual, owner = backend.backend_for("cuda"), threading.get_ident()
+
+    def only_here(ours: Callable, theirs: Callable) -> Callable:
+        return lambda array: (ours if threading.get_ident() == owner else theirs)(array)
+
+    moves = {
+        "to_device": only_here(_refuse_upload, usual.to_device),
+        "to_host": only_here(_refuse_download, usual.to_host),
+        "constant": only_here(graph.fresh_constant, usual.to_device),
+    }
+    backend.register(dataclasses.replace(usual, **moves))
     recording = graph
     try:
         yield
@@ -161,6 +179,11 @@ def _is_refusal(error: Exception) -> bool:
     return isinstance(error, _Refused) or "captur" in str(error).lower()
 
 
+def _is_above_kernels(file: str) -> bool:
+    below = os.path.join(_HOME, "kernels"), os.path.join(_HOME, "backend.py")
+    return file.startswith(_HOME) and not file.startswith(below)
+
+
 def explained(error: Exception) -> str:
     """Which call of the program cannot be captured, and what to do."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -169,10 +192,17 @@ def explained(error: Exception) -> str:
     if not entries:
         return f"a captured step did what cannot be captured: {error}"
     caller, called = frames[entries[-1] - 1], frames[entries[-1]].name
+    if called == "__call__":  # of a module: what it came to in there, above the kernels
+        inner = [
+            frame.name for frame, of_us in zip(frames, ours, strict=True) if of_us and not _is_below(frame.filename)
+        ]
+        called = inner[-1]
     name = _SPOKEN.get(called, f"{called}()")
     reason = str(error) if isinstance(error, _Refused) else f"it cannot be captured ({error})"
+    place = f"{os.path.basename(caller.filename)}:{caller.lineno} ({(caller.line or '').strip()})"
+    if isinstance(error, NotImplementedError):
+        return f"{name} at {place}: {reason}"
     return (
-        f"{name} inside a captured step, at {os.path.basename(caller.filename)}:{caller.lineno} "
-        f"({(caller.line or '').strip()}): {reason}. A captured step is recorded once and replayed without Python: "
-        "return the tensor and look at it outside, or make it before the step and hand it in"
+        f"{name} inside a captured step, at {place}: {reason}. A captured step is recorded once and replayed without "
+        "Python: return the tensor and look at it outside, or make it before the step and hand it in"
     )
