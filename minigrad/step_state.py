@@ -126,10 +126,12 @@ class Fingerprint:
 
     def _registered(self) -> list:
         """What has to be the same object: parameters, buffers, modules, the state of optimizers."""
-        of_optimizers = [
-            x for o in self._optimizers for x in (o.state, *(p for g in o.param_groups for p in g["params"]))
-        ]
-        return [*itertools.chain.from_iterable(self._views), *of_optimizers]
+        objects = list(itertools.chain.from_iterable(self._views))
+        for optimizer in self._optimizers:
+            objects.append(optimizer.state)
+            for group in optimizer.param_groups:
+                objects += group["params"]
+        return objects
 
     def _module_settings(self) -> list[dict[str, Any]]:
         return [m.__dict__.copy() for m in self._modules]

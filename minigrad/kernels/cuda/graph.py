@@ -193,10 +193,7 @@ def explained(error: Exception) -> str:
         return f"a captured step did what cannot be captured: {error}"
     caller, called = frames[entries[-1] - 1], frames[entries[-1]].name
     if called == "__call__":  # of a module: what it came to in there, above the kernels
-        inner = [
-            frame.name for frame, of_us in zip(frames, ours, strict=True) if of_us and not _is_below(frame.filename)
-        ]
-        called = inner[-1]
+        called = [frame.name for frame in frames if _is_above_kernels(frame.filename)][-1]
     name = _SPOKEN.get(called, f"{called}()")
     reason = str(error) if isinstance(error, _Refused) else f"it cannot be captured ({error})"
     place = f"{os.path.basename(caller.filename)}:{caller.lineno} ({(caller.line or '').strip()})"
