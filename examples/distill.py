@@ -118,6 +118,7 @@ def main() -> None:
         sys.exit(
             f"folder: {args.folder} must hold a TextClassifier with a logit for each of the {len(classes)} classes"
         )
+    tokenizer.model_max_length = args.max_length  # saved with it: a pipeline cuts texts where training did
     train, held, test = (Batches(splits[part], tokenizer, args, device) for part in splits)
     config = TextClassifierConfig(
         teacher.config.vocab_size, classes=len(classes), channels=args.channels, heads=args.heads, hidden=args.hidden,

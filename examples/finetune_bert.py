@@ -189,7 +189,8 @@ def main() -> None:
             f"folder: the tokenizer in {args.folder} lacks a token of [CLS], [SEP], [PAD], [UNK], which BERT needs"
         )
     args.max_length = min(args.max_length or model.config.max_position_embeddings, model.config.max_position_embeddings)
-    train, validation, test = (Batches(splits[name], tokenizer, args, device, marks=True) for name in splits)
+    tokenizer.model_max_length = args.max_length  # saved with it: a pipeline cuts texts where training did
+    train, validation, test = (Batches(splits[name], tokenizer, args, device) for name in splits)
     print(f"{args.data}: {', '.join(f'{len(part[0]):,} {name}' for name, part in splits.items())} texts")
     print(f"fresh: {', '.join(model.fresh) or 'nothing'}")
     print(training.or_exit(lambda: choose_what_trains(model, args), "--lora" if args.lora else "--freeze"))

@@ -48,7 +48,9 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--seed", type=int, default=1337, help="of what is drawn (default: %(default)s)")
     p.add_argument("--device", default=None, help="cpu or cuda (default: $MINIGRAD_DEVICE, else cpu)")
     p.add_argument("--threads", type=int, help="of the kernels (default: all)")
-    return p.parse_args()
+    args = p.parse_intermixed_args()  # flags may stand between MODEL and the prompt
+    training.check_positive(p, args, "beams")
+    return args
 
 
 def load(path: str, tokenizer: str | None) -> tuple[Any, Any]:
@@ -124,7 +126,7 @@ def main() -> None:
         "slide": args.slide,
     }  # fmt: skip
 
-    never = never_written(tokenizer)
+    never = never_written(tokenizer, model.config.vocab_size)
 
     def write() -> int:
         if args.beams > 1:

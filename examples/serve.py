@@ -51,6 +51,7 @@ PATHS = {
     "translate": "/generate",
 }
 SETTINGS = {"temperature": 1.0, "top_k": None, "top_p": None, "repetition_penalty": 1.0}  # of /generate, with defaults
+SECONDS_TO_END = 3  # after Ctrl-C, for answers that are on their way; a client that never ends its request gets no more
 BODY_BYTES_PER_CHAR = 12  # JSON may write one character as two \uXXXX escapes
 
 
@@ -117,6 +118,10 @@ def application(pipe: Any, name: str, max_batch: int = 16, max_wait: float = 3.0
             raise Refused(422, f"{field!r} must be a text, got {json.dumps(text)[:40]}")
         if len(text) > max_chars:
             raise Refused(413, f"{field!r} has {len(text)} characters; at most {max_chars} are taken")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # JSON may write half of a surrogate pair
+            raise Refused(422, f"{field!r} is no valid Unicode: {text[error.start]!a} at {error.start}") from None
         return text
 
     async def classify(request: Request) -> Response:
@@ -225,7 +230,8 @@ def main() -> None:
     name = os.path.basename(os.path.abspath(args.folder))
     app = application(pipe, name, args.max_batch, args.max_wait, args.max_queue, args.max_chars)
     print(f"{pipe!r} answers POST {PATHS[pipe.task]}; Ctrl-C ends it", flush=True)
-    uvicorn.run(app, host=args.host, port=args.port, log_level="info", access_log=False)
+    uvicorn.run(app, host=args.host, port=args.port, log_level="info", access_log=False,
+                timeout_graceful_shutdown=SECONDS_TO_END)  # fmt: skip
 
 
 if __name__ == "__main__":

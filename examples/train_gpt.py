@@ -82,8 +82,7 @@ def read_text(source: str) -> tuple[str, str]:
         return data.train_validation_split(data.python_source(), 0.98, boundary=data.FILE_BREAK)
     if not os.path.exists(source):
         sys.exit(f"--data: no such file: {source} (or one of: python_docs, shakespeare, python)")
-    with open(source, encoding="utf-8") as file:
-        return data.train_validation_split(file.read())
+    return data.train_validation_split(data.read_text(source).replace("\r\n", "\n"))
 
 
 def random_batch(ids: mg.Tensor, args: argparse.Namespace) -> tuple[mg.Tensor, mg.Tensor]:

@@ -2,7 +2,7 @@
 
     python examples/train_images.py                              LeNet on Fashion-MNIST, about a minute
     python examples/train_images.py --model resnet               ResNet-20, about 15 minutes; --depth 32, 44, 56
-    python examples/train_images.py --model vit                  a small vision Transformer, about 12 minutes
+    python examples/train_images.py --model vit                  a small vision Transformer, about 20 minutes
     python examples/train_images.py --data cifar10 --model resnet --crop 4 --cutout 8
     python examples/train_images.py --mixup 0.2 --label-smoothing 0.1 --rotate 10
     python examples/train_images.py --rare 0.05 --balance sampler     with half of the classes made rare
@@ -43,7 +43,7 @@ RECIPES = {  # what each is trained with where the flags do not say otherwise
     "lenet": {"optimizer": "adamw", "epochs": 5, "lr": 3e-3, "weight_decay": 0.01, "crop": 0},
     "vgg": {"optimizer": "sgd", "epochs": 8, "lr": 0.05, "weight_decay": 5e-4, "crop": 2},
     "resnet": {"optimizer": "sgd", "epochs": 8, "lr": 0.1, "weight_decay": 5e-4, "crop": 2},
-    "vit": {"optimizer": "adamw", "epochs": 8, "lr": 1e-3, "weight_decay": 0.05, "crop": 2},
+    "vit": {"optimizer": "adamw", "epochs": 30, "lr": 1e-3, "weight_decay": 0.05, "crop": 2},
 }
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std that public CIFAR ResNets expect: see
 CIFAR = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))  # `load_cifar_resnet`

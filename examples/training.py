@@ -207,11 +207,18 @@ def add_capture_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--capture", action="store_true", help="on a GPU: replay the step as a CUDA graph")
 
 
+RATES = ("lr", "head_lr", "weight_decay", "temperature")
+
+
 def check_positive(parser: argparse.ArgumentParser, args: argparse.Namespace, *names: str) -> None:
-    """End with a sentence where a flag that must be at least 1 is not."""
+    """End with a sentence where a flag that must be at least 1 is not, or one of RATES is no number from 0 on."""
     for name in names:
         if getattr(args, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
+    for name in RATES:
+        value = getattr(args, name, None)
+        if value is not None and not 0 <= value < math.inf:
+            parser.error(f"--{name.replace('_', '-')} must be 0 or a positive number, got {value}")
 
 
 def warm_up_and_decay(step: int, steps: int, peak: float, warmup: int, final: float = 0.1) -> float:

@@ -89,6 +89,8 @@ class Pipeline:
 def _as_list(text: Any) -> tuple[list[str], bool]:
     """(texts, whether there was one alone); TypeError for what is no text."""
     alone = isinstance(text, str)
+    if not hasattr(text, "__iter__"):
+        raise TypeError(f"a pipeline takes a text or a list of texts, got a {type(text).__name__}")
     texts = [text] if alone else list(text)
     for i, each in enumerate(texts):
         if not isinstance(each, str):
@@ -196,10 +198,14 @@ class Answer(Pipeline):
                 break
 
 
-def never_written(tokenizer: Any) -> tuple[int, ...]:
-    """The token for unknown words, which says nothing to a reader; GPT-2's ends a text as well, and may be written."""
+def never_written(tokenizer: Any, vocabulary: int = 0) -> tuple[int, ...]:
+    """The token for unknown words, which says nothing to a reader; GPT-2's ends a text as well, and may be written.
+
+    And the rows that an embedding of `vocabulary` tokens has beyond the tokenizer's: they have no text.
+    """
     unknown = tokenizer.unk_token_id
-    return () if unknown in (None, tokenizer.eos_token_id, tokenizer.sep_token_id) else (unknown,)
+    silent = () if unknown in (None, tokenizer.eos_token_id, tokenizer.sep_token_id) else (unknown,)
+    return (*silent, *range(len(tokenizer), vocabulary))
 
 
 class Write(Pipeline):
@@ -216,7 +222,7 @@ class Write(Pipeline):
         tokenizer = self.tokenizer
         stops = [t for t in (tokenizer.eos_token_id, tokenizer.sep_token_id) if t is not None]
         chosen = {"temperature": 0.0, "stop_tokens": stops, "pad_token": tokenizer.pad_token_id,
-                  "suppress_tokens": never_written(tokenizer), **given}  # fmt: skip
+                  "suppress_tokens": never_written(tokenizer, self.model.config.vocab_size), **given}  # fmt: skip
         if "max_new_tokens" not in chosen and "max_length" not in chosen:
             chosen["max_new_tokens"] = 50
         return chosen

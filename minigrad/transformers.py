@@ -11,13 +11,13 @@ downloaded: a name that is no folder raises FileNotFoundError that says how to g
 """
 
 import sys
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from minigrad import nn, optim
 from minigrad.architectures import models
 from minigrad.optim.lr_scheduler import LambdaLR
 from minigrad.tensor import Tensor
+from minigrad.transformers_pipeline import pipeline as pipeline
 
 __version__ = "4.57.0+minigrad"
 AdamW = optim.AdamW
@@ -45,6 +45,12 @@ class ModelOutput(dict):
 
     def to_tuple(self) -> tuple[Any, ...]:
         return tuple(self.values())
+
+
+def _outputs(return_dict: bool | None, **named: Any) -> Any:
+    """The named results; without names, as a tuple, where return_dict=False asks for that."""
+    found = ModelOutput(**named)
+    return found.to_tuple() if return_dict is False else found
 
 
 # ---------------------------------------------------------------- tokenizers
@@ -85,6 +91,13 @@ _UNUSED = (
 )  # fmt: skip
 
 
+_SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id")
+_GPT2_NAMES = {  # the config of GPT-2 -> the names that the configs of all others have for the same
+    "n_embd": "hidden_size", "n_layer": "num_hidden_layers", "n_head": "num_attention_heads",
+    "n_positions": "max_position_embeddings",
+}  # fmt: skip
+
+
 class PreTrainedModel(nn.Module):
     """A model of `models/` with the library's call in place of its own: each class below is mixed into one of those.
 
@@ -101,7 +114,7 @@ class PreTrainedModel(nn.Module):
 
         changes = {name: value for name, value in changes.items() if name not in _UNUSED}
         if "num_labels" in changes:
-            changes["id2label"] = {i: f"LABEL_{i}" for i in range(changes["num_labels"])}
+            changes.setdefault("id2label", {i: f"LABEL_{i}" for i in range(changes["num_labels"])})
         config = io.read_config(folder)
         model_type = io.model_type_of(config)
         if model_type not in cls.kinds:
@@ -117,11 +130,19 @@ class PreTrainedModel(nn.Module):
 
     @classmethod
     def _mixed(cls, model: Any, config: dict[str, Any]) -> Any:
+        from minigrad import io
+
         plain = type(model)
-        model.__class__ = type(cls.__name__, (cls, plain), {"plain": plain.forward, "__module__": cls.__module__})
-        for name in ("eos_token_id", "pad_token_id", "bos_token_id"):  # what `generate` asks the config for
-            if name in config and not hasattr(model.config, name):
-                setattr(model.config, name, config[name])
+        name = plain.published or plain.__name__
+        model.__class__ = type(name, (cls, plain), {"plain": plain.forward, "__module__": cls.__module__})
+        known = {**config, **model.to_config(), "model_type": model.model_type}
+        if hasattr(model.config, "num_labels"):
+            named = io.labels_of(config) or [f"LABEL_{i}" for i in range(model.config.num_labels)]
+            known |= {"id2label": dict(enumerate(named)), "label2id": {name: i for i, name in enumerate(named)}}
+        known |= {other: known[key] for key, other in _GPT2_NAMES.items() if key in known}
+        for name, value in known.items():  # programs read the sizes, and what `generate` asks for, by these names
+            if not hasattr(model.config, name):
+                setattr(model.config, name, value)
         return model
 
     @classmethod
@@ -135,9 +156,20 @@ class PreTrainedModel(nn.Module):
         kind = getattr(module, cls.kinds[model_type]) if cls.kinds[model_type] else module.LANGUAGE_MODEL
         return cls._mixed(kind.from_config(values), values)
 
-    def save_pretrained(self, folder: Any) -> None:
-        """Write config.json and model.safetensors."""
-        self.save(folder)
+    def save_pretrained(self, folder: Any, **how: Any) -> None:
+        """Write config.json, with the labels' names, and model.safetensors; `how` to write them is settled here."""
+        labels = getattr(self.config, "id2label", None)
+        self.save(folder, labels=labels and [labels[i] for i in range(len(labels))])
+
+    def to_config(self) -> dict[str, Any]:
+        """The model's own, and the special tokens that `generate` asks for."""
+        special = {name: getattr(self.config, name, None) for name in _SPECIAL}
+        return {**{name: token for name, token in special.items() if token is not None}, **super().to_config()}  # type: ignore[misc]
+
+    @property
+    def generation_config(self) -> Any:
+        """The config: minigrad's models have one for all, in which `generate` finds pad_token_id and eos_token_id."""
+        return self.config
 
     @property
     def device(self) -> Any:
@@ -184,10 +216,10 @@ class BertModel(PreTrainedModel):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None,
         return_dict: bool | None = None, **others: Any,
-    ) -> ModelOutput:  # fmt: skip
+    ) -> Any:  # fmt: skip
         _refuse(**others)
         hidden, pooled = self.plain(input_ids, attention_mask, token_type_ids)
-        return ModelOutput(last_hidden_state=hidden, pooler_output=pooled)
+        return _outputs(return_dict, last_hidden_state=hidden, pooler_output=pooled)
 
 
 class _Labelled(PreTrainedModel):
@@ -196,13 +228,22 @@ class _Labelled(PreTrainedModel):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None,
         labels: Tensor | None = None, return_dict: bool | None = None,
-    ) -> ModelOutput:  # fmt: skip
+    ) -> Any:  # fmt: skip
         logits, loss = self.plain(input_ids, attention_mask, token_type_ids, labels)
-        return ModelOutput(loss=loss, logits=logits)
+        return _outputs(return_dict, loss=loss, logits=logits)
 
 
 class BertForSequenceClassification(_Labelled):
+    """`labels` (B,); a column (B, 1) of them will do."""
+
     kinds: ClassVar[dict[str, str]] = {"bert": "BertForSequenceClassification"}
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None, return_dict: bool | None = None,
+    ) -> Any:  # fmt: skip
+        labels = None if labels is None else labels.view(-1)
+        return super().forward(input_ids, attention_mask, token_type_ids, labels, return_dict)
 
 
 class BertForTokenClassification(_Labelled):
@@ -217,9 +258,9 @@ class BertForQuestionAnswering(PreTrainedModel):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None,
         start_positions: Tensor | None = None, end_positions: Tensor | None = None, return_dict: bool | None = None,
-    ) -> ModelOutput:  # fmt: skip
+    ) -> Any:  # fmt: skip
         logits, loss = self.plain(input_ids, attention_mask, token_type_ids, start_positions, end_positions)
-        return ModelOutput(loss=loss, start_logits=logits[:, :, 0], end_logits=logits[:, :, 1])
+        return _outputs(return_dict, loss=loss, start_logits=logits[:, :, 0], end_logits=logits[:, :, 1])
 
 
 class BertForPreTraining(PreTrainedModel):
@@ -230,10 +271,10 @@ class BertForPreTraining(PreTrainedModel):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None,
         labels: Tensor | None = None, next_sentence_label: Tensor | None = None, return_dict: bool | None = None,
-    ) -> ModelOutput:  # fmt: skip
+    ) -> Any:  # fmt: skip
         arguments = (input_ids, attention_mask, token_type_ids, labels, next_sentence_label)
         (words, follows), loss = self.plain(*arguments)
-        return ModelOutput(loss=loss, prediction_logits=words, seq_relationship_logits=follows)
+        return _outputs(return_dict, loss=loss, prediction_logits=words, seq_relationship_logits=follows)
 
 
 class AutoModelForCausalLM(PreTrainedModel):
@@ -244,22 +285,23 @@ class AutoModelForCausalLM(PreTrainedModel):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None,
         return_dict: bool | None = None, use_cache: bool | None = None,
-    ) -> ModelOutput:  # fmt: skip
+    ) -> Any:  # fmt: skip
         logits = self.lm_head(self.hidden(input_ids, mask=attention_mask))
         loss = None
         if labels is not None:
             loss = nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
-        return ModelOutput(loss=loss, logits=logits)
+        return _outputs(return_dict, loss=loss, logits=logits)
 
     def generate(
         self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, *, inputs: Tensor | None = None,
         max_new_tokens: int | None = None, max_length: int | None = None, do_sample: bool = False,
         temperature: float = 1.0, top_k: int | None = 50, top_p: float = 1.0, num_beams: int = 1,
         repetition_penalty: float = 1.0, length_penalty: float = 1.0, pad_token_id: int | None = None,
-        eos_token_id: Any = None, use_cache: bool = True, num_return_sequences: int = 1, **others: Any,
+        eos_token_id: Any = None, suppress_tokens: Any = None, use_cache: bool = True,
+        num_return_sequences: int = 1, **others: Any,
     ) -> Tensor:  # fmt: skip
-        """(B, T + new) tokens, the prompt first. Greedy, unless do_sample or num_beams say otherwise; 20 tokens at
-        most, the prompt included, unless told, as in the library.
+        """(B, T + new) tokens, the prompt first. Greedy, unless do_sample or num_beams say otherwise; at most 20 new
+        ones that fit the context, unless told, as in the library.
         """
         unused = {
             name: others.pop(name, None) for name in ("early_stopping", "return_dict_in_generate", "token_type_ids")
@@ -274,15 +316,19 @@ class AutoModelForCausalLM(PreTrainedModel):
             tokens = tokens.repeat_interleave(num_return_sequences, 0)
             if attention_mask is not None:
                 attention_mask = attention_mask.repeat_interleave(num_return_sequences, 0)
+        if do_sample and num_beams > 1:
+            raise NotImplementedError("beam search draws nothing here: leave out do_sample=True, or num_beams")
         if max_new_tokens is None and max_length is None:
-            max_length = max(20, tokens.shape[1])
+            max_new_tokens = max(1, min(20, self.context - tokens.shape[1]))
+        if pad_token_id is None:
+            pad_token_id = getattr(self.config, "pad_token_id", None)
         ends = eos_token_id if eos_token_id is not None else getattr(self.config, "eos_token_id", None)
         stops = () if ends is None else tuple(ends) if isinstance(ends, (list, tuple)) else (ends,)
         return models("generation").generate(
             self, tokens, max_new_tokens, max_length=None if max_new_tokens is not None else max_length,
             mask=attention_mask, temperature=temperature if do_sample else 0.0, top_k=top_k or None, top_p=top_p,
             repetition_penalty=repetition_penalty, num_beams=num_beams, length_penalty=length_penalty,
-            stop_tokens=stops, pad_token=pad_token_id, use_cache=use_cache,
+            stop_tokens=stops, suppress_tokens=suppress_tokens or (), pad_token=pad_token_id, use_cache=use_cache,
         )  # fmt: skip
 
 
@@ -311,11 +357,14 @@ class AutoModel(PreTrainedModel):
 
     kinds: ClassVar[dict[str, str]] = {"bert": "Bert", "gpt2": "", "llama": ""}
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **others: Any) -> ModelOutput:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, return_dict: bool | None = None, **others: Any
+    ) -> Any:
         if self.model_type == "bert":
-            return BertModel.forward(self, input_ids, attention_mask, **others)  # type: ignore[arg-type]
-        _refuse(**{name: value for name, value in others.items() if name != "return_dict"})
-        return ModelOutput(last_hidden_state=self.hidden(input_ids, mask=attention_mask))
+            how = {"return_dict": return_dict, **others}
+            return BertModel.forward(self, input_ids, attention_mask, **how)  # type: ignore[arg-type]
+        _refuse(**others)
+        return _outputs(return_dict, last_hidden_state=self.hidden(input_ids, mask=attention_mask))
 
 
 # ---------------------------------------------------------------- training
@@ -352,20 +401,6 @@ def set_seed(seed: int) -> None:
     ours.manual_seed(seed)
 
 
-def pipeline(task: str | None = None, model: Any = None, **options: Any) -> Any:
-    """`pipeline(task, model=folder)`: `minigrad.pipeline` of the folder, which knows its task."""
-    from minigrad.pipelines import pipeline as of_folder
-
-    if model is None:
-        raise ValueError(f"pipeline({task!r}) needs model=, a folder: minigrad downloads no models")
-    return of_folder(model, **{k: v for k, v in options.items() if k in ("device", "batch_size")})
-
-
-def _names() -> Iterator[str]:
-    return (name for name in globals() if not name.startswith("_"))
-
-
 def __getattr__(name: str) -> Any:
-    raise AttributeError(
-        f"minigrad has no transformers.{name}; it has {', '.join(sorted(n for n in _names() if n[0].isupper()))}"
-    )
+    known = ", ".join(sorted(name for name in globals() if name[0].isupper()))
+    raise AttributeError(f"minigrad has no transformers.{name}; it has {known}")

@@ -211,6 +211,8 @@ class Bert(BertBase):
     pooled    tanh(W h + b) of the first token that is no padding, [CLS]
     """
 
+    published = "BertModel"
+
     def __init__(self, config: BertConfig):
         super().__init__(config)
         self.embeddings = Embeddings(config)

@@ -18,6 +18,8 @@ from typing import Any
 import minigrad as mg
 from minigrad.nn import functional as F
 
+SMALLEST, LARGEST = 1e-20, 1e20  # a logit divided or multiplied by what lies between is a float32 still
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -38,21 +40,25 @@ class Sampling:
     suppress_tokens: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.temperature >= 0 or math.isinf(self.temperature):
-            raise ValueError(f"temperature must be 0 (greedy) or a positive number, got {self.temperature}")
+        if not 0 <= self.temperature <= LARGEST:
+            raise ValueError(
+                f"temperature must be 0 (greedy) or a positive number up to {LARGEST:g}, got {self.temperature}"
+            )
         if self.top_k is not None and self.top_k < 1:
             raise ValueError(f"top_k must be at least 1, got {self.top_k}; leave it out to draw among all tokens")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be in (0, 1], got {self.top_p}")
-        if not self.repetition_penalty > 0:
-            raise ValueError(f"repetition_penalty must be above 0 (1 changes nothing), got {self.repetition_penalty}")
+        if not SMALLEST <= self.repetition_penalty <= LARGEST:
+            raise ValueError(
+                f"repetition_penalty must be a number above 0 (1 changes nothing), got {self.repetition_penalty}"
+            )
 
     def __call__(self, logits: mg.Tensor, seen: mg.Tensor, generator: mg.Generator | None = None) -> mg.Tensor:
         """(B,) tokens from (B, V) logits; `seen` is (B, V), True for tokens that occurred."""
         if self.repetition_penalty != 1:
             logits = mg.where(seen, penalized(logits, self.repetition_penalty), logits)
         logits = suppressed(logits, self.suppress_tokens)
-        if self.temperature == 0:
+        if self.temperature < SMALLEST:
             return logits.argmax(dim=-1)
         probabilities = F.softmax(filtered(logits / self.temperature, self.top_k, self.top_p), dim=-1)
         return mg.multinomial(probabilities, num_samples=1, generator=generator).squeeze(1)
@@ -67,6 +73,8 @@ def suppressed(logits: mg.Tensor, tokens: Iterable[int]) -> mg.Tensor:
     places = [int(token) for token in tokens]
     if not places:
         return logits
+    if not (min(places) >= 0 and max(places) < logits.size(1)):
+        raise IndexError(f"suppress_tokens must be in the vocabulary of {logits.size(1)}, got {places}")
     return logits.index_fill(1, mg.tensor(places, device=logits.device), -math.inf)
 
 
@@ -205,7 +213,8 @@ def beam_search(
 
     Each step extends the K beams of a row by every token and keeps the K best that did not stop. One that stops is
     kept aside with its score, log-probability / new tokens^length_penalty. A row is decided when K have stopped and no
-    running beam, were it to stop now, would beat the worst of them.
+    running beam, were it to stop now, would beat the worst of them. The log-probability of a token that occurred
+    already is multiplied by the repetition penalty, as Hugging Face's library has it.
     """
     tokens, mask, count = _checked(model, tokens, mask, max_new_tokens, max_length)
     stops = [int(token) for token in stop_tokens]
@@ -225,12 +234,11 @@ def beam_search(
             if step == 1:
                 logits = logits[copies]
                 writing.choose(copies)
+            gains = F.log_softmax(logits, dim=-1)  # (B K, V)
             if repetition_penalty != 1:
                 seen = _occurring(writing.tokens, writing.mask, logits)
-                logits = mg.where(seen, penalized(logits, repetition_penalty), logits)
-            logits = suppressed(logits, suppress_tokens)
-            V = logits.size(1)
-            total = scores.view(B * K, 1) + F.log_softmax(logits, dim=-1)  # (B K, V)
+                gains = mg.where(seen, penalized(gains, repetition_penalty), gains)
+            V, total = logits.size(1), scores.view(B * K, 1) + suppressed(gains, suppress_tokens)
             best, places = total.view(B, K * V).topk(min((1 + len(stops)) * K, K * V))  # room for all that stop
             rows, chosen, kept = [], [], []
             for b in range(B):
@@ -298,6 +306,12 @@ def _checked(
         if max_new_tokens is not None:
             raise ValueError(f"max_new_tokens must be 0 or more, got {max_new_tokens}")
         raise ValueError(f"max_length ({max_length}) counts the prompt, which has {tokens.size(1)} tokens already")
+    vocabulary = getattr(getattr(model, "config", None), "vocab_size", None)
+    if vocabulary is not None and not 0 <= int(tokens.min()) <= int(tokens.max()) < vocabulary:
+        raise IndexError(
+            f"the prompt has tokens from {int(tokens.min())} to {int(tokens.max())}, the model's vocabulary has those "
+            f"from 0 to {vocabulary - 1}: does the tokenizer belong to the model?"
+        )
     if mask is None:
         return tokens, None, count
     if mask.shape != tokens.shape:

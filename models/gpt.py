@@ -100,7 +100,7 @@ class GPT(Pretrained):
     `GPT.load(folder)` reads GPT-2's published weights and any other of its shape; `model.save(folder)` writes such.
     """
 
-    model_type, task = "gpt2", "write"
+    model_type, published, task = "gpt2", "GPT2LMHeadModel", "write"
 
     def __init__(self, config: GPTConfig):
         super().__init__()

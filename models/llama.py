@@ -139,7 +139,7 @@ class Llama(Pretrained):
     `Llama.load(folder)` reads a folder in Hugging Face's layout, `read_llama2c(path)` a file of llama2.c.
     """
 
-    model_type, task = "llama", "write"
+    model_type, published, task = "llama", "LlamaForCausalLM", "write"
 
     def __init__(self, config: LlamaConfig):
         super().__init__()

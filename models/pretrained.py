@@ -26,6 +26,7 @@ class Pretrained(nn.Module):
     """A model that a folder can hold. A subclass names its `model_type` and turns its config into a dict and back."""
 
     model_type: ClassVar[str]
+    published: ClassVar[str] = ""  # the class's name in Hugging Face's library, where that is another
     task: ClassVar[str] = ""  # what `minigrad.pipeline` does with it: write, translate, classify, tag, answer
     config: Any
 
@@ -52,7 +53,11 @@ class Pretrained(nn.Module):
         """Write config, weights, the tokenizer's files and the labels' names into a folder."""
         from minigrad import io
 
-        config = {"model_type": self.model_type, "architectures": [type(self).__name__], **self.to_config()}
+        config = {
+            "model_type": self.model_type,
+            "architectures": [self.published or type(self).__name__],
+            **self.to_config(),
+        }
         io.write_folder(folder, config, self.to_state(), labels=labels)
         if tokenizer is not None:
             tokenizer.save(folder)
@@ -92,13 +97,14 @@ def load_model(folder: str | Path, kind: str | None = None, **changes: Any) -> "
     named = kind or next(iter(config.get("architectures") or ()), None)
     classes = {
         name: value
-        for name, value in vars(module).items()
+        for own, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Pretrained) and value.__module__ == module.__name__
+        for name in {own, value.published or own}
     }
     if hasattr(module, "LANGUAGE_MODEL"):
         return module.LANGUAGE_MODEL.load(folder, **changes)
     if named not in classes:
-        listed = ", ".join(name for name in classes if name != "BertBase")
+        listed = ", ".join(sorted(name for name in classes if name != "BertBase"))
         raise ValueError(f"{folder} holds a {model_type!r} of the class {named!r}; known are {listed}")
     return classes[named].load(folder, **changes)
 

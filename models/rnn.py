@@ -94,9 +94,14 @@ class RNN(Pretrained):
     ) -> tuple[mg.Tensor, mg.Tensor | None]:
         """(logits, loss): (B, T, V), and the mean cross-entropy of the targets (B, T) that are not -100 or masked.
 
-        `mask` (B, T) is 0 at padding on the right; padding on the left would be read.
+        `mask` (B, T) is 0 at padding, on either side: it is read last, where it changes nothing that is asked for.
         """
-        x, after = self.hidden(tokens, state)
+        if mask is None or bool(mask.bool().all()):
+            x, after = self.hidden(tokens, state)
+        else:
+            order = (~mask.bool()).long().argsort(dim=1, stable=True)  # (B, T), the places of real tokens first
+            x, after = self.hidden(tokens.gather(1, order), state)
+            x = x.gather(1, order.argsort(dim=1).unsqueeze(-1).expand(x.shape))  # each back in its place
         self.state = detached(after)
         logits = self.output(x)  # (B, T, C) -> (B, T, V)
         if targets is None:

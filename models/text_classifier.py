@@ -1,6 +1,6 @@
 """A Transformer encoder, from embeddings up, that gives a text a class.
 
-- token embeddings and sines and cosines for the places, as the Transformer has them, and its encoder layers
+- token embeddings and sines and cosines for the places, as the Transformer has them, normed; and its encoder layers
 - the text's vector is the mean of its tokens' vectors (or the largest entry of each channel, or the first token's)
 - padding is seen by no token and counts in no mean
 
@@ -33,7 +33,7 @@ class TextClassifierConfig:
     layers: int = 1
     dropout: float = 0.3
     pooling: str = "mean"
-    norm_first: bool = True
+    norm_first: bool = False  # pre-norm, which trains deep stacks; of one layer post-norm judges better
 
     def __post_init__(self) -> None:
         if self.pooling not in POOLINGS:
@@ -60,11 +60,12 @@ class TextClassifier(Pretrained):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.channels)
+        self.embedding_norm = nn.LayerNorm(config.channels)
         self.drop = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList([EncoderLayer(config.encoder()) for _ in range(config.layers)])
-        self.norm = nn.LayerNorm(config.channels)
+        self.norm = nn.LayerNorm(config.channels) if config.norm_first else nn.Identity()
         self.classifier = nn.Linear(config.channels, config.classes)
-        nn.init.normal_(self.embedding.weight, std=0.1)  # beside sines of size 1: words weigh less than places at first
+        nn.init.normal_(self.embedding.weight, std=0.1)  # as large as the places' sines below
 
     def encode(self, tokens: mg.Tensor, mask: mg.Tensor | None = None) -> mg.Tensor:
         """(B, C) of the texts."""
@@ -73,7 +74,8 @@ class TextClassifier(Pretrained):
             mask = mg.ones(B, T, dtype=mg.bool, device=tokens.device)
         mask = mask.bool()
         x = self.embedding(tokens)
-        x = self.drop(x + 0.1 * sinusoids(T, self.config.channels, x)[positions_of(mask)])  # (B, T, C)
+        x = x + 0.1 * sinusoids(T, self.config.channels, x)[positions_of(mask)]  # (B, T, C)
+        x = self.drop(self.embedding_norm(x))
         for layer in self.layers:
             x = layer(x, mask.unsqueeze(1).unsqueeze(1))
         return _pooled(self.norm(x), mask, self.config.pooling)

@@ -90,6 +90,8 @@ def test_train_gpt_stops_at_nan_and_keeps_the_last_good_checkpoint(tmp_path, tex
         (["--resume"], "there is no checkpoint at"),
         (["--data", "no-such-file.txt"], "no such file: no-such-file.txt"),
         (["--steps", "0"], "--steps must be at least 1, got 0"),
+        (["--lr", "nan"], "--lr must be 0 or a positive number, got nan"),
+        (["--temperature", "-1"], "--temperature must be 0 or a positive number, got -1"),
         (["--heads", "3"], "--channels (128) must be a multiple of --heads (3)"),
         (["--device", "tpu"], "cpu, cuda"),
         (["--stpes", "3"], "unrecognized arguments: --stpes"),
@@ -100,6 +102,12 @@ def test_train_gpt_wrong_input_ends_with_a_sentence(tmp_path, flags, message):
     assert result.returncode != 0
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_train_gpt_names_the_place_of_what_is_no_utf8(tmp_path):
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9 " * 50)
+    result = run("train_gpt.py", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "latin.txt"))
+    assert result.returncode == 1 and "latin.txt is not UTF-8: byte 0xe9 at position 3 (line 1)" in result.stderr
 
 
 def test_train_gpt_resume_refuses_other_settings(tmp_path, text_file):

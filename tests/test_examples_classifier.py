@@ -1,9 +1,11 @@
 """train_classifier.py on a small table: it learns, saves what a pipeline needs, resumes bit for bit, stops early."""
 
+import argparse
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from example_scripts import losses
 
@@ -40,6 +42,17 @@ def test_learns_saves_and_resumes(tmp_path, table):
     classify = mg.pipeline(out / "model")
     assert classify("a great film")["label"] == "good" and classify("an awful film")["label"] == "bad"
     assert os.listdir(tmp_path / "board")
+    assert classify.max_length == 256  # texts are cut where training cut them
+
+    sys.path.insert(0, os.path.join(ROOT, "examples"))
+    from train_classifier import Batches, evaluate, read_splits
+
+    test = read_splits(table, 1337)[0]["test"]
+    settings = argparse.Namespace(max_length=256, batch_size=8, seed=0)
+    batches = Batches(test, classify.tokenizer, settings, mg.device("cpu"))
+    loss = np.mean([-np.log(found["probabilities"][("bad", "good")[label]])
+                    for found, label in zip(classify(test[0]), test[1], strict=True)])  # fmt: skip
+    assert evaluate(classify.model, batches)[0] == pytest.approx(loss, rel=1e-4)  # a pipeline reads as training does
 
     # The state after the first epoch, made by killing the run that writes it: resumed, the rest comes out the same.
     half = tmp_path / "half"

@@ -35,6 +35,8 @@ def test_prompts_in_any_script_and_from_the_standard_input(folder):
     assert again.stdout == done.stdout  # the same seed
     uncached = run(folder, "床前", "--max-new-tokens", 3, "--temperature", 0, "--no-cache")
     assert uncached.stdout == run(folder, "床前", "--max-new-tokens", 3, "--temperature", 0).stdout
+    between = run(folder, "--max-new-tokens", 4, "--temperature", 0.8, "--top-k", 50, "--top-p", 0.95, "床前明月光")
+    assert between.stdout == done.stdout  # flags may come first, as the help's own lines have them
     assert run(folder, "a", "--beams", 3, "--max-new-tokens", 3).stdout.startswith("a")
 
 
@@ -59,8 +61,9 @@ def test_a_llama2c_file_with_its_tokenizer_beside_it(dtype):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--temperature", "-1"], "temperature must be 0 (greedy) or a positive number, got -1.0"),
+        (["--temperature", "-1"], "--temperature must be 0 or a positive number, got -1.0"),
         (["--top-k", "0"], "top_k must be at least 1, got 0"),
+        (["--beams", "0"], "--beams must be at least 1, got 0"),
         (["--max-new-tokens", "500"], "longer than the model's context of 96"),
         (["--max-new-tokens", "-1"], "max_new_tokens must be 0 or more"),
         (["--device", "tpu"], "cpu, cuda"),

@@ -185,3 +185,24 @@ def test_bad_input(tmp_path):
         write("x" * 100)
     with pytest.raises(ValueError, match="beam search knows its text only at the end"):
         list(write.stream("x", num_beams=3))
+
+
+def test_rows_of_the_embedding_that_have_no_text_are_never_written(tmp_path):
+    """Vocabularies are often rounded up: 50257 tokens, 50304 rows."""
+    tokenizer = text.ByteTokenizer()
+    model = GPT(GPTConfig(len(tokenizer) + 9, block_size=32, n_layer=1, n_head=2, n_embd=8))
+    with mg.no_grad():
+        model.transformer.ln_f.bias.fill_(1.0)
+        model.lm_head.weight[len(tokenizer) :] += 9.0  # by far the likeliest
+    model.save(tmp_path, tokenizer)
+    write = mg.pipeline(tmp_path)
+    for how in ({}, {"temperature": 1.0}, {"num_beams": 2}):
+        assert write("ab", max_new_tokens=4, **how).startswith("ab")
+    assert "".join(write.stream("ab", max_new_tokens=4)) == write("ab", max_new_tokens=4)[2:]
+
+
+def test_what_is_no_text_is_refused(tmp_path):
+    tokenizer = text.ByteTokenizer()
+    GPT(GPTConfig(len(tokenizer), block_size=32, n_layer=1, n_head=2, n_embd=8)).save(tmp_path, tokenizer)
+    with pytest.raises(TypeError, match="takes a text or a list of texts, got a int"):
+        mg.pipeline(tmp_path)(5)

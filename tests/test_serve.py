@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -131,6 +132,7 @@ def test_requests_that_arrive_together_are_one_batch_with_the_same_answers(clien
         ("/classify", b"{}", 422, "either 'text' or 'texts'"),
         ("/classify", b'{"text": 3}', 422, "'text' must be a text, got 3"),
         ("/classify", b'{"txt": "a"}', 422, "unknown field 'txt'"),
+        ("/classify", b'{"text": "a \\ud800"}', 422, r"'text' is no valid Unicode: '\ud800' at 2"),
         ("/classify", b'{"texts": []}', 422, "a list of 1 to 16 texts"),
         ("/classify", json.dumps({"text": "a" * 101}).encode(), 413, "101 characters; at most 100"),
         ("/classify", b'{"text": "' + b"a" * 50_000 + b'"}', 413, "larger than"),
@@ -149,6 +151,8 @@ def test_wrong_requests_are_answered(client, classifier, path, body, status, sai
         ({"max_new_tokens": 0}, "positive whole number"),
         ({"max_new_tokens": 40}, "do not fit the model's context of 32"),
         ({"temperature": -1}, "temperature must be"),
+        ({"temperature": 10**400}, "temperature must be"),
+        ({"repetition_penalty": 10**400}, "repetition_penalty must be"),
         ({"temperature": "hot"}, "'temperature' must be a number"),
         ({"top_k": 1.5}, "'top_k' must be a whole number"),
         ({"top_p": 2}, "top_p must be"),
@@ -186,6 +190,15 @@ def test_a_full_queue_refuses(client, classifier, monkeypatch):
 
 
 @pytest.fixture
+def connections():
+    """Connections that stay open until the server, a fixture set up later, has ended."""
+    opened: list[socket.socket] = []
+    yield opened
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
 def served(classifier):
     """The address of a server in a process of its own, which Ctrl-C ends."""
     command = [sys.executable, "-u", str(EXAMPLES / "serve.py"), str(classifier), "--port", "0", "--threads", "1"]
@@ -197,14 +210,25 @@ def served(classifier):
             yield "http" + line.split("http")[1].split()[0]
         finally:
             process.send_signal(signal.SIGINT)
-            process.stderr.read()
-            assert process.wait(30) in (0, 130, -signal.SIGINT)
+            try:
+                process.communicate(timeout=30)
+            finally:
+                process.kill()
+            assert process.returncode in (0, 130, -signal.SIGINT)
 
 
 def test_the_script_serves_until_it_is_interrupted(served):
     asked = urllib.request.Request(f"{served}/classify", data=b'{"text": "good film"}')
     with urllib.request.urlopen(asked, timeout=30) as response:
         assert json.load(response)["label"] in ("negative", "positive")
+
+
+def test_a_client_that_never_ends_its_request_holds_up_neither_others_nor_the_end(connections, served):
+    host, port = served.removeprefix("http://").rstrip("/").split(":")
+    connections.append(socket.create_connection((host, int(port))))
+    connections[0].sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n{")
+    with urllib.request.urlopen(f"{served}/health", timeout=30) as response:
+        assert json.load(response)["status"] == "ok"
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")

@@ -11,6 +11,7 @@ from minigrad import text, transformers
 from models.bert import Bert, BertConfig, BertForPreTraining
 from models.gpt import GPT, GPTConfig
 from models.llama import Llama, LlamaConfig
+from models.pretrained import load_model
 
 PROGRAMS = Path(__file__).parent / "programs" / "transformers"
 GOOD = ["房间很干净，服务很好", "早餐丰富，下次还会来", "性价比很高，值得推荐", "位置方便，很满意"]
@@ -113,13 +114,81 @@ def test_the_bare_model_is_a_layer_of_a_user_s_module(bert_folder):
 def test_generate_keeps_the_library_s_meaning(decoder_folder):
     model = transformers.AutoModelForCausalLM.from_pretrained(decoder_folder).eval()
     tokens = mg.tensor([[5, 9, 7]])
-    assert model.generate(tokens).shape == (1, 20)  # 20 with the prompt, where nothing is said
+    assert model.generate(tokens).shape == (1, 23)  # 20 new ones, where nothing is said
+    assert model.generate(mg.ones(1, 60, dtype=mg.int64)).shape == (1, 64)  # or as many as the context holds
     assert mg.equal(model.generate(tokens, max_new_tokens=4), model.generate(tokens, max_new_tokens=4))  # greedy
     assert model.generate(tokens, max_new_tokens=4, do_sample=True, num_return_sequences=3).shape == (3, 7)
+    first = model.generate(tokens, max_new_tokens=1)[0, -1].item()
+    assert model.generate(tokens, max_new_tokens=1, suppress_tokens=[first])[0, -1].item() != first
+    rows = mg.tensor([[5, 9, 7], [1, 2, 3]])
+    free = model.generate(rows, max_new_tokens=4)
+    assert free[0, 3] != free[1, 3]
+    model.generation_config.eos_token_id, model.config.pad_token_id = first, 200  # the first row ends at once
+    assert model.generate(rows, max_new_tokens=4)[0].tolist()[:5] == [5, 9, 7, first, 200]
+    with pytest.raises(NotImplementedError, match="beam search draws nothing"):
+        model.generate(tokens, do_sample=True, num_beams=3)
     with pytest.raises(NotImplementedError, match="do not take penalty_alpha"):
         model.generate(tokens, penalty_alpha=0.6)
     with pytest.raises(ValueError, match="needs input_ids"):
         model.generate()
+
+
+def test_sizes_are_found_by_the_library_s_names(bert_folder, decoder_folder):
+    for folder, kind, width, layers in (
+        (bert_folder, transformers.BertModel, 32, 1), (decoder_folder, transformers.AutoModelForCausalLM, 8, 1),
+    ):  # fmt: skip
+        config = kind.from_pretrained(folder).config
+        assert (config.hidden_size, config.num_hidden_layers, config.max_position_embeddings) == (width, layers, 64)
+        assert config.model_type in ("bert", "gpt2", "llama") and config.num_attention_heads == 2
+
+
+def test_without_names_the_outputs_are_a_tuple(bert_folder, decoder_folder):
+    tokens = mg.tensor([[5, 9, 7]])
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(bert_folder, num_labels=2)
+    loss, logits = model(tokens, labels=mg.tensor([1]), return_dict=False)
+    assert loss.dim() == 0 and logits.shape == (1, 2)
+    for folder in (bert_folder, decoder_folder):
+        assert isinstance(transformers.AutoModel.from_pretrained(folder)(tokens, return_dict=False), tuple)
+
+
+def test_what_is_saved_is_whole(bert_folder, decoder_folder, tmp_path):
+    """Labels, special tokens and a class's name that `minigrad.pipeline` and the library know."""
+    names = {0: "bad", 1: "good"}
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(bert_folder, num_labels=2, id2label=names)
+    assert model.config.id2label == names and model.config.label2id == {"bad": 0, "good": 1}
+    model.save_pretrained(tmp_path / "tuned", safe_serialization=True)
+    transformers.AutoTokenizer.from_pretrained(bert_folder).save_pretrained(tmp_path / "tuned")
+    assert set(mg.pipeline(tmp_path / "tuned")(GOOD[0])["probabilities"]) == {"bad", "good"}
+    again = transformers.AutoConfig.from_pretrained(tmp_path / "tuned")
+    assert again.architectures == ["BertForSequenceClassification"]
+    assert transformers.AutoModel.from_pretrained(tmp_path / "tuned").config.id2label == names
+    bare = transformers.AutoModel.from_pretrained(bert_folder)
+    bare.save_pretrained(tmp_path / "bare")
+    assert type(load_model(tmp_path / "bare")).__name__ == "Bert"
+    writer = transformers.AutoModelForCausalLM.from_pretrained(decoder_folder)
+    writer.config.eos_token_id = 5
+    writer.save_pretrained(tmp_path / "writer")
+    config = transformers.AutoConfig.from_pretrained(tmp_path / "writer")
+    assert config.eos_token_id == 5 and config.architectures[0] in ("GPT2LMHeadModel", "LlamaForCausalLM")
+    assert transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "writer").config.eos_token_id == 5
+
+
+def test_pipelines_have_the_library_s_form(bert_folder, decoder_folder, tmp_path):
+    transformers.BertForSequenceClassification.from_pretrained(bert_folder, num_labels=2).save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(bert_folder).save_pretrained(tmp_path)
+    classify, ours = transformers.pipeline("sentiment-analysis", model=tmp_path), mg.pipeline(tmp_path)
+    (found,) = classify(GOOD[0])
+    assert found == {name: ours(GOOD[0])[name] for name in ("label", "score")}
+    assert len(classify(GOOD)) == 4 and len(classify(GOOD[0], top_k=None)) == 2 == len(classify(GOOD, top_k=2)[3])
+    write, ours = transformers.pipeline("text-generation", model=str(decoder_folder)), mg.pipeline(decoder_folder)
+    assert write("ab", max_new_tokens=3) == [{"generated_text": ours("ab", max_new_tokens=3)}]
+    assert [len(each) for each in write(["ab", "c"], max_new_tokens=3, do_sample=True, temperature=0.5)] == [1, 1]
+    with pytest.raises(ValueError, match="holds a .* which is for text-generation, not for ner"):
+        transformers.pipeline("ner", model=decoder_folder)
+    with pytest.raises(ValueError, match="unknown task 'fill-mask'"):
+        transformers.pipeline("fill-mask", model=bert_folder)
+    with pytest.raises(TypeError, match="takes the path of a folder, got a (GPT|Llama)"):
+        transformers.pipeline("text-generation", model=ours.model)
 
 
 def test_the_schedule():

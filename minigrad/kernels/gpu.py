@@ -13,6 +13,11 @@ from typing import Any
 from minigrad.backend import array_module
 from minigrad.kernels import common
 from minigrad.kernels.cuda import BLOCK, graph, launch
+from minigrad.kernels.cuda.convolution import (
+    conv2d as conv2d,
+    conv2d_input as conv2d_input,
+    conv2d_weight as conv2d_weight,
+)
 from minigrad.kernels.cuda.lists import (
     adam_update as adam_update,
     add_rows as add_rows,

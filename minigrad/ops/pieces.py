@@ -12,7 +12,7 @@ from minigrad.ops.indexing import getitem, scatter_into
 from minigrad.ops.shape import permute, reshape
 from minigrad.tensor import Tensor, one_dim
 
-_unbound = getitem.printed_as("UnbindBackward0")
+_unbound, _split = getitem.printed_as("UnbindBackward0"), getitem.printed_as("SplitBackward0")
 
 
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -40,9 +40,15 @@ def select(x: Tensor, dim: int, index: int) -> Tensor:
 
 def split(x: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Consecutive pieces of a dim: each of `split_size` (the last may be shorter), or of the sizes listed."""
-    size = x.array.shape[dim] if x.array.ndim else 1
+    if not x.array.ndim:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    size = x.array.shape[dim]
     if isinstance(split_size, (tuple, list)):
         lengths = [int(n) for n in split_size]
+        if min(lengths, default=0) < 0:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={lengths}"
+            )
         if sum(lengths) != size:
             raise RuntimeError(
                 f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension "
@@ -53,9 +59,9 @@ def split(x: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
         if step <= 0:
             raise RuntimeError(f"split expects split_size be positive, but got split_size={step}")
         lengths = [min(step, size - start) for start in range(0, size, step)] or [0]
-    pieces, start = [], 0
+    before, pieces, start = (slice(None),) * dim, [], 0
     for length in lengths:
-        pieces.append(named(narrow(x, dim, start, length), "SplitBackward0"))
+        pieces.append(_split(x, index=(*before, slice(start, start + length))))
         start += length
     return tuple(pieces)
 

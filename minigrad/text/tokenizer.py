@@ -162,11 +162,13 @@ class Tokenizer:
 
     # Tokens to text
 
-    def decode(self, ids: Any, skip_special_tokens: bool = False) -> str:
+    def decode(
+        self, ids: Any, skip_special_tokens: bool = False, clean_up_tokenization_spaces: bool | None = None
+    ) -> str:
         """The text of tokens: an int, a list of ints, an integer array or a Tensor, of one dimension.
 
-        What is no valid UTF-8 comes as U+FFFD. Raises IndexError for a token that the vocabulary does not have,
-        TypeError for what is not one row of integers.
+        `clean_up_tokenization_spaces` is the tokenizer's own unless given. What is no valid UTF-8 comes as U+FFFD.
+        Raises IndexError for a token that the vocabulary does not have, TypeError for what is not one row of integers.
         """
         tokens = integers(ids)
         for token in set(tokens):
@@ -175,11 +177,14 @@ class Tokenizer:
             special = set(self.all_special_ids)
             tokens = [token for token in tokens if token not in special]
         text = self._decode_ids(tokens)
-        return clean_up(text) if self.clean_up_tokenization_spaces else text
+        cleans = clean_up_tokenization_spaces
+        return clean_up(text) if (self.clean_up_tokenization_spaces if cleans is None else cleans) else text
 
-    def batch_decode(self, rows: Any, skip_special_tokens: bool = False) -> list[str]:
+    def batch_decode(
+        self, rows: Any, skip_special_tokens: bool = False, clean_up_tokenization_spaces: bool | None = None
+    ) -> list[str]:
         """`decode` of each row."""
-        return [self.decode(row, skip_special_tokens) for row in rows]
+        return [self.decode(row, skip_special_tokens, clean_up_tokenization_spaces) for row in rows]
 
     # The vocabulary
 

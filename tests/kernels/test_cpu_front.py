@@ -128,6 +128,19 @@ def test_without_numba_the_primitives_are_commons():
     assert run_python(blocked + code.replace("'numba' in sys.modules", "False")).split() == want
 
 
+def test_a_missing_numba_is_reported_once():
+    code = (
+        "import sys, warnings, numpy as np; sys.modules['numba'] = None\n"
+        "import minigrad as mg\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    x = mg.ones(2, 3, requires_grad=True)\n"
+        "    for _ in range(2): mg.nn.functional.gelu(x).softmax(-1).sum().backward()\n"
+        "print(len(caught), caught[0].message)"
+    )
+    assert run_python(code).startswith("1 Numba is not installed: minigrad runs its slower NumPy definitions. Install")
+
+
 def test_a_broken_numba_is_reported_once_and_survived():
     code = (
         "import sys, types, warnings, numpy as np\n"

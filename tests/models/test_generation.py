@@ -156,6 +156,24 @@ def test_beams_find_the_likeliest(model):
     )
 
 
+def test_beams_multiply_the_log_probability_of_what_occurred():
+    """A made-up model of two tokens besides the prompt's: the penalty is worked out by hand."""
+
+    class Fixed(mg.nn.Module):
+        context = None
+
+        def new_past(self, batch, size, mask=None):
+            return None
+
+        def next_logits(self, rows, past=None, mask=None):
+            return 5 + mg.tensor([[0.7, 0.2, 0.1]] * len(rows)).log()  # all above 0: as logits they would be divided
+
+    # 4 log 0.7 = -1.43 > log 0.2 = -1.61 > 5 log 0.7 = -1.78
+    for penalty, word in ((2.0, 0), (4.0, 0), (5.0, 1)):
+        found = generate(Fixed(), mg.tensor([[0]]), 1, num_beams=2, repetition_penalty=penalty)
+        assert found.tolist() == [[0, word]], penalty
+
+
 def test_the_length_penalty_prefers_longer_ends():
     """A made-up model: token 1 (stop) has p = 0.4 at first; the other road ends three tokens later, p = 0.6 in all."""
 
@@ -212,18 +230,22 @@ def test_draws_follow_the_distribution():
     logits = mg.tensor([[0.5, 0.3, 0.2]]).log().expand(4000, 3)
     drawn = Sampling()(logits, logits, mg.Generator().manual_seed(0))
     shares = [(drawn == i).float().mean().item() for i in range(3)]
+    for cold in (1e-320, 1e-38, 1e-10):  # by which a float32 may not be divided: the likeliest, not NaN
+        assert Sampling(cold)(100 + logits[:50], logits[:50]).eq(0).all()
     assert all(abs(a - b) < 4 * math.sqrt(b * (1 - b) / 4000) for a, b in zip(shares, (0.5, 0.3, 0.2), strict=True))
 
 
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"temperature": -1}, r"temperature must be 0 \(greedy\) or a positive number, got -1"),
+        ({"temperature": -1}, r"temperature must be 0 \(greedy\) or a positive number up to 1e\+20, got -1"),
+        ({"temperature": 10**400}, "temperature must be 0"),
+        ({"repetition_penalty": math.inf}, "repetition_penalty must be a number above 0"),
         ({"temperature": math.nan}, "temperature must be 0"),
         ({"top_k": 0}, "top_k must be at least 1, got 0"),
         ({"top_p": 1.5}, r"top_p must be in \(0, 1\], got 1.5"),
         ({"top_p": 0.0}, "top_p must be in"),
-        ({"repetition_penalty": 0}, "repetition_penalty must be above 0"),
+        ({"repetition_penalty": 0}, "repetition_penalty must be a number above 0"),
         ({"num_beams": 0}, "num_beams must be at least 1"),
         ({"max_new_tokens": -1}, "max_new_tokens must be 0 or more, got -1"),
         ({"max_new_tokens": None, "max_length": 3}, r"max_length \(3\) counts the prompt, which has 5 tokens already"),
@@ -241,8 +263,11 @@ def test_refuses(how, message):
 def test_refuses_empty_prompts_and_unknown_tokens():
     with pytest.raises(ValueError, match=r"shape \(B, T\) with T >= 1, got \(1, 0\)"):
         generate(gpt(), mg.zeros(1, 0, dtype=mg.int64), 1)
-    with pytest.raises(IndexError, match="out of range"):
-        generate(gpt(), mg.tensor([[V]]), 1)
+    for token in (V, -1):
+        with pytest.raises(IndexError, match=f"tokens from {token} to {token}, the model's vocabulary"):
+            generate(gpt(), mg.tensor([[token]]), 1)
+        with pytest.raises(IndexError, match=f"suppress_tokens must be in the vocabulary of {V}"):
+            generate(gpt(), mg.tensor([[1]]), 1, suppress_tokens=[token])
 
 
 def test_the_mode_is_left_as_it_was(model):

@@ -58,14 +58,17 @@ def test_generation_with_and_without_a_state(cell, how):
     assert mg.equal(generate(model, padded, 8, mask=mask, **how)[:, 2:], kept)
 
 
-def test_padding_on_the_right_changes_no_loss():
-    model, row = tiny().eval(), tokens()
-    with mg.no_grad():
-        _, want = model(row[:, :-1], row[:, 1:])
-        padded = mg.cat((row[:, :-1], mg.full((3, 2), 9)), 1)
-        targets = mg.cat((row[:, 1:], mg.full((3, 2), 5)), 1)
-        _, got = model(padded, targets, mask=(mg.arange(8) < 6).expand(3, 8))
-    assert got.item() == pytest.approx(want.item(), abs=1e-6)
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_padding_on_either_side_changes_no_logit(cell, side):
+    model = tiny(cell).eval()
+    row, padding = tokens(), mg.full((3, 2), 9)
+    real, no = mg.ones_like(row), mg.zeros_like(padding)
+    parts, masks = ((padding, row), (no, real)) if side == "left" else ((row, padding), (real, no))
+    want, want_loss = model(row, row)
+    got, loss = model(mg.cat(parts, 1), mg.cat(parts, 1), mask=mg.cat(masks, 1))
+    got = got[:, 2:] if side == "left" else got[:, :-2]
+    assert mg.allclose(got, want, atol=1e-6) and loss.item() == pytest.approx(want_loss.item(), abs=1e-6)
 
 
 def test_dropout_is_locked_in_time():

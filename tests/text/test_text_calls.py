@@ -201,6 +201,8 @@ def test_decode_takes_ints_arrays_and_tensors():
     assert tokenizer.decode(tokenizer.encode("don't, cat."), skip_special_tokens=True) == "don't, cat."
     tokenizer.clean_up_tokenization_spaces = False
     assert tokenizer.decode([15, 9, 14]) == "don ' t"
+    assert tokenizer.decode([15, 9, 14], clean_up_tokenization_spaces=True) == "don't"
+    assert tokenizer.batch_decode([[15, 9, 14]], clean_up_tokenization_spaces=True) == ["don't"]
 
 
 def test_empty_text_has_only_special_tokens():

@@ -21,7 +21,7 @@ import numpy as np
 from numba import carray, prange
 
 from minigrad.kernels.cpu import threads
-from minigrad.kernels.cpu.intrinsics import f4, inline, plain
+from minigrad.kernels.cpu.intrinsics import f4, inline, kernel, plain
 from minigrad.kernels.cpu.threads import share, threaded
 from minigrad.kernels.cpu.tiles import (
     LANES,
@@ -357,13 +357,17 @@ def _four_axes(x: np.ndarray) -> np.ndarray:
     return x
 
 
+@kernel
+def _locate(x, row):
+    """Where x (B, H, T, K) lies: its address, and the bytes from example to example, head to head, row to row."""
+    row[0], row[1], row[2], row[3] = x.ctypes.data, x.strides[0], x.strides[1], x.strides[2]
+
+
 def _operands(*arrays: np.ndarray) -> np.ndarray:
-    table: list[
-        int
-    ] = []  # flat, which NumPy reads faster than rows; and `x.ctypes.data` would take three times as long
-    for x in arrays:
-        table += (x.__array_interface__["data"][0], *x.strides[:3])
-    return np.array(table, np.int64).reshape(-1, 4)
+    table = np.empty((len(arrays), 4), np.int64)
+    for x, row in zip(arrays, table, strict=True):
+        _locate(x, row)  # a fifth of the time of asking NumPy for x.ctypes.data
+    return table
 
 
 def _as_operand(mask: np.ndarray | None, shape: tuple[int, ...]) -> tuple[list[np.ndarray], tuple[int, int]]:
@@ -398,8 +402,8 @@ def attention_fwd(
     else:
         more, kind = _as_operand(mask, (*q.shape[:-1], s))
         sizes, operands = (h, t, s, width_k, width_v, *kind), _operands(q4, k4, v4, out, *more)
-        kernel = _forward_few if t <= FEW_QUERIES else _forward
-        kernel(_parts(b * h, sizes), operands, b * h, sizes, np.float32(scale), bool(causal), lse)
+        forward = _forward_few if t <= FEW_QUERIES else _forward
+        forward(_parts(b * h, sizes), operands, b * h, sizes, np.float32(scale), bool(causal), lse)
     return out.reshape(*q.shape[:-1], width_v), lse.reshape(q.shape[:-1])
 
 

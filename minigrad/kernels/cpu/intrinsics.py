@@ -195,6 +195,21 @@ erf = _unary(_erf_instructions)  # at most 1.2 ulp
 
 
 @intrinsic
+def prefetch(typing_context, address):
+    """Ask for the cache line at an address ahead of its use, which is to be the only one. Any address may be given."""
+
+    def generate(context, builder, signature, arguments):
+        pointer = ir.PointerType(I8)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, I32, I32, I32])
+        function = builder.module.declare_intrinsic("llvm.prefetch", (pointer,), kind)
+        place, read, once, data = builder.inttoptr(arguments[0], pointer), I32(0), I32(0), I32(1)
+        builder.call(function, [place, read, once, data])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), generate
+
+
+@intrinsic
 def maximum(typing_context, a, b):
     """max(a, b) that vectorises as a reduction; a NaN on either side gives NaN.
 

@@ -40,14 +40,10 @@ def compiled() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "numba":
             raise
+        _report("not installed", "Install it (`python -m pip install numba`), or set")
         return None
     except ImportError as error:  # installed, but it does not fit this Python or NumPy
-        warnings.warn(
-            f"Numba is installed but cannot be imported ({error}): minigrad runs its slower NumPy definitions. "
-            "Set MINIGRAD_NUMBA=0 to say that this is intended.",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+        _report(f"installed but cannot be imported ({error})", "Set")
         return None
     return SimpleNamespace(
         activations=activations,
@@ -65,4 +61,14 @@ def compiled() -> Any:
         rows=rows,
         scatter=scatter,
         threads=threads,
+    )
+
+
+def _report(what: str, fix: str) -> None:
+    """Not a RuntimeWarning: those of this package, which NumPy sets off at every overflow, are not shown."""
+    warnings.warn(
+        f"Numba is {what}: minigrad runs its slower NumPy definitions. {fix} MINIGRAD_NUMBA=0 to say that this is "
+        "intended.",
+        UserWarning,
+        stacklevel=4,
     )
