@@ -200,6 +200,9 @@ class _Replay:
             _set_gradients(self._leaves, before)
             raise
         self._gradients = [p.grad for p in self._leaves]
+        for gradient in self._gradients:
+            if gradient is not None:
+                gradient.graph = graph  # type: ignore[attr-defined]  # whose memory it is in: while it lives, so does that
         _set_gradients(self._leaves, before)
         if _rates(state) != rates:
             raise RuntimeError(

@@ -45,6 +45,11 @@ def spoil(array: np.ndarray) -> None:
     array[...] = np.iinfo(array.dtype).max if kind in "iu" else kind == "b" or np.nan
 
 
+def _spoil_all(arrays: list[np.ndarray]) -> None:
+    for array in arrays:
+        spoil(array)
+
+
 class Recording:
     """What a stream has been asked for since `begin_capture`."""
 
@@ -53,6 +58,7 @@ class Recording:
         self.pool = weakref.ref(pool)
         self.read: list[np.ndarray] = []
         self.made: list[np.ndarray] = []
+        weakref.finalize(pool, _spoil_all, self.made)  # CuPy's pools take the memory of their arrays with them
         self.spoilt = False
 
     def add(self, compute: Callable[[], Any], given: Any) -> Any:

@@ -1,5 +1,7 @@
 """Captured training steps, on the stand-in for CuPy: what a launch does there is what the capture wrote down."""
 
+import gc
+
 import numpy as np
 import pytest
 from graph_steps import batches, card as card, made_for, network, run_both, trainer
@@ -258,6 +260,19 @@ def test_outputs_are_copies_without_a_graph_in_the_form_the_step_gave_them():
     assert len(set(losses)) == 6 and not outputs[-1]["loss"].requires_grad
     assert outputs[-1]["logits"][1:] == [None, "as they are"]
     assert outputs[-1]["logits"][0].shape == (8, 4)
+
+
+def test_gradients_and_state_outlive_the_graph():
+    model, optimizer, step = made_for()
+    for x, y in batches(5):
+        loss = step(x, y)
+    del step
+    gc.collect()
+    assert np.isfinite(loss.item())
+    assert all(np.isfinite(p.grad.tolist()).all() for p in model.parameters())
+    assert all(np.isfinite(value.tolist()).all() for state in optimizer.state.values() for value in state.values())
+    trainer(model, optimizer)(*batches(1)[0])
+    assert all(np.isfinite(p.tolist()).all() for p in model.parameters())
 
 
 def test_on_the_host_it_simply_runs_and_says_so_once():

@@ -25,6 +25,17 @@ def test_the_stand_in_knows_memory_that_is_gone(on_card):
         graph.replay()
 
 
+def test_the_stand_in_knows_arrays_that_have_outlived_their_pool(on_card):
+    if on_card:
+        pytest.skip("on a card the memory is read as it is: run without --device")
+    graph = Graph()
+    y = graph.capture(lambda: mg.ones(3, device="cuda") * 2)
+    graph.replay()
+    assert y.tolist() == [2, 2, 2]
+    del graph
+    assert np.isnan(y.tolist()).all()
+
+
 def test_nothing_is_computed_while_capturing(on_card):
     if on_card:
         pytest.skip("what memory holds that nobody wrote is known on the stand-in alone: run without --device")

@@ -37,15 +37,16 @@ recording: "Graph | None" = None  # the one whose capture is going on
 class Graph:
     """`capture(function)`, then `replay()` as often as wanted.
 
-    Arrays that the function makes live in `pool` for as long as the graph does. Random numbers move on from replay to
+    Arrays that the function makes live in `pool`, and no longer than the graph: CuPy's pools take the memory of their
+    arrays with them. Whoever hands one out holds on to the graph as well. Random numbers move on from replay to
     replay: the graph advances the offset of each generator it draws from.
     """
 
     def __init__(self) -> None:
-        self._cupy = backend.backend_for("cuda").module
-        self.pool = self._cupy.cuda.MemoryPool()
-        self._stream = self._cupy.cuda.Stream(non_blocking=True)  # the default stream cannot capture
-        self._before, self._after = (self._cupy.cuda.Event(disable_timing=True) for _ in range(2))
+        self._xp = backend.backend_for("cuda").module
+        self.pool = self._xp.cuda.MemoryPool()
+        self._stream = self._xp.cuda.Stream(non_blocking=True)  # the default stream cannot capture
+        self._before, self._after = (self._xp.cuda.Event(disable_timing=True) for _ in range(2))
         self._kept: list[Any] = []  # arrays whose addresses are in the graph
         self._constants: list[tuple[Any, np.ndarray]] = []
         self._generators: dict[Any, int] = {}  # and how many blocks each gives in a replay
@@ -53,13 +54,13 @@ class Graph:
 
     @contextlib.contextmanager
     def beside(self) -> Iterator[None]:
-        """Inside, work goes to the graph's stream and takes its memory from the pool: for runs before the capture,
-        after which all kernels are compiled and the pool holds the memory a capture wants.
+        """Inside, work goes to the graph's stream: for runs before the capture, after which all kernels are compiled
+        and all tables uploaded. Memory is taken from the usual pool, as what such a run makes may outlive the graph.
         """
-        here = self._cupy.cuda.get_current_stream()
+        here = self._xp.cuda.get_current_stream()
         self._stream.wait_event(here.record(self._before))
         try:
-            with self._cupy.cuda.using_allocator(self.pool.malloc), self._stream:
+            with self._stream:
                 yield
         finally:
             here.wait_event(self._stream.record(self._after))
@@ -72,7 +73,7 @@ class Graph:
         if recording is not None:
             raise RuntimeError("a capture inside a capture: a captured step cannot call another one")
         gc.collect()  # so that no memory of former graphs is given back in the middle of it
-        with self.beside(), _recorded_by(self):
+        with self.beside(), self._xp.cuda.using_allocator(self.pool.malloc), _recorded_by(self):
             self._stream.begin_capture()
             try:
                 result = function()
@@ -100,7 +101,7 @@ class Graph:
             raise RuntimeError("replay() of a graph that has captured nothing: call capture(function) first")
         for generator in self._generators:
             generator.begin_replay()
-        here = self._cupy.cuda.get_current_stream()
+        here = self._xp.cuda.get_current_stream()
         self._stream.wait_event(here.record(self._before))
         self._graph.launch(self._stream)
         here.wait_event(self._stream.record(self._after))
@@ -116,7 +117,7 @@ class Graph:
 
     def constant(self, values: np.ndarray) -> Any:
         """An array on the GPU that holds `values` in every replay."""
-        array = self._cupy.empty(values.shape, values.dtype)
+        array = self._xp.empty(values.shape, values.dtype)
         self._constants.append((array, values))
         return array
 
