@@ -146,15 +146,16 @@ def _recorded_by(graph: Graph) -> Iterator[None]:
     global recording
     usual, owner = backend.backend_for("cuda"), threading.get_ident()
 
-    def only_here(ours: Callable, theirs: Callable) -> Callable:
-        return lambda array: (ours if threading.get_ident() == owner else theirs)(array)
+    def only_here(refuse: Callable, move: Callable) -> Callable:
+        return lambda array: (refuse if threading.get_ident() == owner else move)(array)
 
-    moves = {
-        "to_device": only_here(_refuse_upload, usual.to_device),
-        "to_host": only_here(_refuse_download, usual.to_host),
-        "constant": only_here(graph.fresh_constant, usual.to_device),
-    }
-    backend.register(dataclasses.replace(usual, **moves))
+    ours = dataclasses.replace(
+        usual,
+        to_device=only_here(_refuse_upload, usual.to_device),
+        to_host=only_here(_refuse_download, usual.to_host),
+        constant=only_here(graph.fresh_constant, usual.to_device),
+    )
+    backend.register(ours)
     recording = graph
     try:
         yield
