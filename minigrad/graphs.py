@@ -67,14 +67,14 @@ class Captured:
         self._device: Any = None  # the GPU, once it is known that there is one
         self._on_host: Tensor | None = None  # one of the tensors, where there is none
 
-    def __call__(self, *batch: Any) -> Any:
+    def __call__(self, *batch: Any, **named: Any) -> Any:
         if self._device is None:
             if self._on_host is None or on_gpu(self._on_host):
                 self._find_device()
             if self._device is None:
-                return self._run_on_host(batch)
+                return self._run_on_host(batch, named)
         self.calls += 1
-        leaves, spec = pytree.flatten(batch)
+        leaves, spec = pytree.flatten((batch, named))
         leaves = [x.detach().to(self._device) if isinstance(x, Tensor) else x for x in leaves]
         shape = _shape_of(leaves, spec)
         replay = self._graphs.get(shape)
@@ -83,6 +83,7 @@ class Captured:
             if change is None:
                 return self._replayed(replay, leaves)
             del self._graphs[shape]
+            replay.look()
             self._note(f"{change} has changed since the step was captured: it is captured anew")
             self._seen[shape] = max(self._warmup - 1, 1)
         return self._not_yet(shape, leaves, spec)
@@ -102,15 +103,15 @@ class Captured:
         else:
             self._state.make_capturable()
 
-    def _run_on_host(self, batch: tuple) -> Any:
+    def _run_on_host(self, batch: tuple, named: dict[str, Any]) -> Any:
         self.calls += 1
-        return pytree.map_leaves(_detached, self._step(*batch))
+        return pytree.map_leaves(_detached, self._step(*batch, **named))
 
     def _replayed(self, replay: "_Replay", leaves: list) -> Any:
         self.replays += 1
         outputs = replay.run(leaves, self.calls)
         if self.replays % self._check_every == 0:
-            replay.look()
+            self.look()
         return outputs
 
     def _not_yet(self, shape: Any, leaves: list, spec: Any) -> Any:
@@ -152,12 +153,8 @@ class Captured:
         return outputs
 
     def _eagerly(self, leaves: list, spec: Any) -> Any:
-        with late_checks.postponed() as checks:
-            outputs = self._step(*pytree.unflatten(spec, leaves))
-        for check in checks:
-            if bool(to_host(check.failed)):
-                raise check.error(f"{check.text} (call {self.calls} of a captured step)")
-        return pytree.map_leaves(_detached, outputs)
+        with late_checks.postponed(wait=True):
+            return pytree.map_leaves(_detached, _called(self._step, spec, leaves))
 
     def _note(self, text: str) -> None:
         warnings.warn(f"captured: {text}", stacklevel=4)
@@ -169,7 +166,8 @@ class _Replay:
     def __init__(self, graph: Graph, state: StepState, step: Callable, leaves: list, spec: Any):
         self._graph, self._state = graph, state
         self._named = state.tensors()
-        self._tensors, arrays = list(self._named.values()), [t.array for t in self._named.values()]
+        self._tensors = list(self._named.values())
+        self._arrays = [tensor.array for tensor in self._tensors]
         self._leaves = state.leaves()
         self._had_gradients = any(p.grad is not None for p in self._leaves)
         before = [p.grad for p in self._leaves]
@@ -181,8 +179,8 @@ class _Replay:
 
         def recorded() -> Any:
             with late_checks.postponed() as checks:
-                outputs = pytree.map_leaves(_detached, step(*pytree.unflatten(spec, self._inputs)))
-                keep_memory(self._tensors, arrays)
+                outputs = pytree.map_leaves(_detached, _called(step, spec, self._inputs))
+                keep_memory(self._tensors, self._arrays)
                 found, self._spec = pytree.flatten(outputs)
                 for i, x in enumerate(found):
                     if isinstance(x, Tensor) and x.is_floating_point():
@@ -195,7 +193,7 @@ class _Replay:
         try:
             self._outputs = graph.capture(recorded)
         except BaseException:
-            for tensor, array in zip(self._tensors, arrays, strict=True):
+            for tensor, array in zip(self._tensors, self._arrays, strict=True):
                 tensor.array = array
             _set_gradients(self._leaves, before)
             raise
@@ -226,6 +224,7 @@ class _Replay:
             raise RuntimeError(
                 "the step makes new state at each call: what it changes has to be there after the warm-up"
             )
+        keep_memory(self._tensors, self._arrays)
         after, gradients = copies(self._tensors), [p.grad for p in self._leaves]
         offsets = {generator: generator.offset for generator in drawn}
         for generator, state in drawn.items():
@@ -330,6 +329,11 @@ def _not_finite(i: int, outputs: list) -> str:
         f"{name} is not finite: lower the learning rate, clip the gradients, or look for what the step divides by. The "
         "steps after it are of no use: go back to a state saved before"
     )
+
+
+def _called(step: Callable, spec: Any, leaves: list) -> Any:
+    batch, named = pytree.unflatten(spec, leaves)
+    return step(*batch, **named)
 
 
 def _rates(state: StepState) -> list:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from minigrad.backend import backend_of, kernels_of
+from minigrad.backend import backend_of, kernels_of, to_host
 
 
 class Check(NamedTuple):
@@ -21,17 +21,22 @@ class Check(NamedTuple):
 
 
 _noted: list[Check] | None = None
+_waits = False
 
 
 @contextmanager
-def postponed() -> Iterator[list[Check]]:
-    """Inside, checks of what lies on a GPU are added to the list; those on the host are made at once, as ever."""
-    global _noted
-    former, _noted = _noted, []
+def postponed(wait: bool = False) -> Iterator[list[Check]]:
+    """Inside, checks of what lies on a GPU are added to the list; those on the host are made at once, as ever.
+
+    With `wait` each is looked at on the spot all the same: for a run that is to compute just what a captured one does.
+    """
+    global _noted, _waits
+    former = _noted, _waits
+    _noted, _waits = [], wait
     try:
         yield _noted
     finally:
-        _noted = former
+        _noted, _waits = former
 
 
 def is_postponed(array: Any) -> bool:
@@ -42,7 +47,10 @@ def is_postponed(array: Any) -> bool:
 def note(failed: Any, error: type[Exception], text: str) -> None:
     """`error(text)` is to be raised if any entry of `failed`, an array of bool, is true."""
     assert _noted is not None, "note() is for those who asked is_postponed()"
-    _noted.append(Check(failed.any(), error, text))
+    check = Check(failed.any(), error, text)
+    if _waits and bool(to_host(check.failed)):
+        raise error(text)
+    _noted.append(check)
 
 
 def bounds(index: Any, low: int, high: int, error: type[Exception], text: str) -> tuple[int, int]:
