@@ -19,7 +19,7 @@ from minigrad import autograd, late_checks, pytree
 from minigrad.backend import array_module, kernels_of, to_host
 from minigrad.kernels.cuda.graph import CannotCapture, Graph
 from minigrad.optim.update import on_gpu
-from minigrad.step_state import Fingerprint, StepState, copies, keep_memory, put_back, same_bits
+from minigrad.step_state import Fingerprint, Outside, StepState, copies, keep_memory, put_back, same_bits
 from minigrad.tensor import Tensor, from_raw
 
 MOST_GRAPHS = 4  # of one step, for batches of different shapes
@@ -40,7 +40,8 @@ def captured(step: Callable, *changes: Any, warmup: int = 2, check_every: int = 
 
     Between calls everything may change that lies in tensors, and the learning rates, by a scheduler or by hand. A step
     must not call one itself: Python runs only when it is captured. Where a tensor has been given other memory, or a
-    setting has changed (`train()` and `eval()`, the p of a Dropout, a momentum), the step is captured anew.
+    setting has changed (`train()` and `eval()`, the p of a Dropout, a momentum), the step is captured anew. That goes
+    for tensors in the closure or among the globals of the step, too; what it reaches in other ways must stay in place.
 
     Labels and indices out of range, and outputs that are not finite, are noted on the GPU and looked at every
     `check_every` calls, or by `look()`: IndexError or RuntimeError with the number of the call that it was.
@@ -207,13 +208,13 @@ class _Replay:
                 "the captured step changes a learning rate: Python runs only while a step is captured, so call the "
                 "scheduler outside, after the step"
             )
-        self._fingerprint = Fingerprint(state)
+        self._fingerprint, self._outside = Fingerprint(state), Outside(step)
 
     def change(self) -> str | None:
         """What makes this graph unfit for the next call; None if nothing does."""
         if not self._had_gradients and any(p.grad is not None for p in self._leaves):
             return "that there are gradients from before the step"
-        return self._fingerprint.change()
+        return self._outside.change() or self._fingerprint.change()
 
     def verified(self, eagerly: Callable[[], Any], leaves: list, call: int) -> tuple[Any, str | None]:
         """The outputs of this call, and the name of a tensor that differs between the step and its replay."""

@@ -5,9 +5,10 @@ them, copies them and puts them back; `Fingerprint` tells whether a tensor has m
 that the graph has taken for granted.
 """
 
+import functools
 import itertools
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from minigrad.backend import array_module, same_memory, to_host
@@ -102,6 +103,32 @@ def keep_memory(tensors: list[Tensor], arrays: list[Any]) -> None:
             if not same_memory(tensor.array, array):
                 array[...] = tensor.array
             tensor.array = array
+
+
+class Outside:
+    """The tensors that a step finds in its closure or among its globals, and that nobody said it changes.
+
+    A graph has their addresses: their memory is held on to, and one that has been replaced is noticed.
+    """
+
+    def __init__(self, step: Callable):
+        function = getattr(step, "__func__", step)  # of a method
+        code = getattr(function, "__code__", None)
+        self._places: list[tuple[str, Callable[[], Any]]] = []
+        if code is not None:
+            for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+                self._places.append((name, functools.partial(getattr, cell, "cell_contents", None)))
+            for name in code.co_names:
+                self._places.append((name, functools.partial(function.__globals__.get, name)))
+        self._places = [(name, find) for name, find in self._places if isinstance(find(), Tensor)]
+        self._held = [(find(), find().array) for _, find in self._places]
+
+    def change(self) -> str | None:
+        """The name of a tensor that is another one now, or lies elsewhere."""
+        for (name, find), (tensor, array) in zip(self._places, self._held, strict=True):
+            if find() is not tensor or tensor.array is not array:
+                return f"the tensor {name!r}"
+        return None
 
 
 class Fingerprint:

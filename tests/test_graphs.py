@@ -1,6 +1,7 @@
 """Captured training steps, on the stand-in for CuPy: what a launch does there is what the capture wrote down."""
 
 import gc
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -212,6 +213,30 @@ def test_a_tensor_that_the_step_gives_new_memory_keeps_its_own():
         return step, (model, optimizer, average)
 
     assert run_both(make, batches(6)).replays == 3
+
+
+def losses_with_a_weight_that_is_replaced(capture: bool) -> list[float]:
+    model, weight = network(), mg.tensor([1.0, 2.0, 1.0, 0.5], device="cpu").to("cuda")
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y, weight)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    train = graphs.captured(step, model, optimizer) if capture else step
+    mg.manual_seed(1)
+    losses = [train(x, y).item() for x, y in batches(4)]
+    weight = weight * 2 - 1
+    with pytest.warns(UserWarning, match="the tensor 'weight' has changed since") if capture else nullcontext():
+        losses.append(train(*batches(1)[0]).item())
+    return losses + [train(x, y).item() for x, y in batches(2)]
+
+
+def test_a_tensor_in_the_closure_may_be_replaced():
+    assert losses_with_a_weight_that_is_replaced(True) == losses_with_a_weight_that_is_replaced(False)
 
 
 def test_a_scheduler_inside_the_step_is_refused():
