@@ -35,6 +35,7 @@ import cupy_names as names
 import numpy as np
 from cupy_names import CUPY, UFUNCS
 from strict_graphs import cuda, spoil
+from strict_indexing import held_key, host_key, refusal, scatter
 from strict_modes import capturing, no_sync, product_function, run, state, uploads_allowed, wait
 
 __all__ = ["StrictArray", "as_cuda", "strict", "to_device", "to_host"]
@@ -50,17 +51,8 @@ SOURCES = {"a", "ar", "arr", "array", "condition", "element", "m", "prototype", 
 ONE_ARRAY = {*SOURCES, "b", "bins", "indices", "test_elements", "v", "values", "x1", "x2", "y"}  # no tuple
 ATOMICS = ("float16", "float32", "float64", "int32", "uint32", "uint64")  # what CuPy's scatter-add kernels take
 
-_order = np.random.default_rng(0)  # in which order atomics happen to arrive
-
 
 # ---- crossing the line ---------------------------------------------------------------------------------------------
-
-
-def _refuse(function: str, value: Any) -> TypeError:
-    return TypeError(
-        f"{function}: Unsupported type {type(value)}: CuPy refuses it or uploads it silently. Move arrays with "
-        "to_device() first; write shapes and axes as tuples"
-    )
 
 
 def _to_host(function: str, value: Any, one_array: bool = False) -> Any:
@@ -68,9 +60,9 @@ def _to_host(function: str, value: Any, one_array: bool = False) -> Any:
     if isinstance(value, StrictArray):
         return value._host
     if isinstance(value, np.ndarray) or (one_array and isinstance(value, (tuple, list))):
-        raise _refuse(function, value)
+        raise refusal(function, value)
     if isinstance(value, list) and not all(isinstance(v, (StrictArray, int)) for v in value):
-        raise _refuse(function, value)  # concatenate([x, y]) and reshape(x, [2, 3]) are fine
+        raise refusal(function, value)  # concatenate([x, y]) and reshape(x, [2, 3]) are fine
     if isinstance(value, (tuple, list)):
         return type(value)(_to_host(function, v) for v in value)
     return value
@@ -99,7 +91,7 @@ def _device_function(name: str, function: Callable, tokens: list[str]) -> Callab
             if parameter in ONE_ARRAY:
                 _to_host(name, value, one_array=True)
                 if position == 0 and parameter in SOURCES and not is_number_fine and not isinstance(value, StrictArray):
-                    raise _refuse(name, value)
+                    raise refusal(name, value)
         if plain in WAITING or (plain == "where" and len(given) == 1):
             wait(name)
         if plain == "repeat" and isinstance(given["repeats"], StrictArray):
@@ -160,56 +152,6 @@ def _wrapped_around(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
     return [a, np.mod(indices, size) if size else indices, *others], kwargs
 
 
-# ---- indexing ------------------------------------------------------------------------------------------------------
-
-
-def _host_key(array: np.ndarray, key: Any) -> tuple[tuple, bool]:
-    """The key for NumPy, index arrays wrapped into range, and whether one of them holds integers."""
-    entries = key if isinstance(key, tuple) else (key,)
-    for entry in entries:
-        number = isinstance(entry, (int, np.integer)) and not isinstance(entry, bool)
-        if not (number or entry is None or entry is Ellipsis or isinstance(entry, (slice, StrictArray))):
-            raise _refuse("index", entry)
-    arrays = [entry._host if isinstance(entry, StrictArray) else entry for entry in entries]
-    axes = [e.ndim if isinstance(e, np.ndarray) and e.dtype == bool else int(e is not None) for e in arrays]
-    host, axis, by_integers = [], 0, False
-    for entry, count in zip(arrays, axes, strict=True):
-        if entry is Ellipsis:
-            count = array.ndim - (sum(axes) - 1)
-        elif isinstance(entry, np.ndarray) and entry.dtype == bool:
-            wait("indexing by a mask")
-        elif isinstance(entry, np.ndarray):
-            by_integers = True
-            size = array.shape[axis] if axis < array.ndim else 0
-            entry = np.mod(entry, size) if size and entry.dtype.kind in "iu" else entry
-        axis += count
-        host.append(entry)
-    if not any(entry is Ellipsis for entry in host):
-        host.append(Ellipsis)  # so that x[0] is a 0-d view, not a scalar
-    return tuple(host), by_integers
-
-
-def _held(key: Any) -> Any:
-    """The key with NumPy's arrays for the device's: a graph holds on to memory, not to the arrays of a program."""
-    if isinstance(key, tuple):
-        return tuple(map(_held, key))
-    return [key._host] if isinstance(key, StrictArray) else key if not isinstance(key, (list, np.ndarray)) else {0: key}
-
-
-def _taken(held: Any) -> Any:
-    if isinstance(held, tuple):
-        return tuple(map(_taken, held))
-    return StrictArray(held[0]) if isinstance(held, list) else held[0] if isinstance(held, dict) else held
-
-
-def _scatter(array: np.ndarray, key: tuple, value: Any, store: Callable) -> None:
-    """Calls `store(array, where, values)` with the elements in the order in which they happen to arrive."""
-    positions = np.arange(array.size).reshape(array.shape)[key]
-    values = np.broadcast_to(value, positions.shape).astype(array.dtype).ravel()
-    order = _order.permutation(positions.size)
-    store(array, np.unravel_index(positions.ravel()[order], array.shape), values[order])
-
-
 # ---- the array -----------------------------------------------------------------------------------------------------
 
 
@@ -254,16 +196,16 @@ class StrictArray:
         strict.add.at(self, slices, value)
 
     def __getitem__(self, key: Any) -> "StrictArray":
-        host, held = self._host, _held(key)
-        return StrictArray(run(lambda: host[_host_key(host, _taken(held))[0]], (host, held)))
+        host, held = self._host, held_key(key)
+        return StrictArray(run(lambda: host[host_key(host, held)[0]], (host, held)))
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        value, host, held = _to_host("x[...] = value", value, one_array=True), self._host, _held(key)
+        value, host, held = _to_host("x[...] = value", value, one_array=True), self._host, held_key(key)
 
         def store() -> None:
-            where, by_integers = _host_key(host, _taken(held))
+            where, by_integers = host_key(host, held)
             if by_integers:
-                _scatter(host, where, value, operator.setitem)
+                scatter(host, where, value, operator.setitem)
             else:
                 host[where] = value
 
@@ -300,7 +242,7 @@ class StrictArray:
 def _is_operand(value: Any) -> bool:
     """True for arrays and numbers, False for what may know the operation itself; host arrays and lists raise."""
     if isinstance(value, (np.ndarray, list, tuple)):
-        raise _refuse("operator", value)
+        raise refusal("operator", value)
     return isinstance(value, (StrictArray, int, float, complex, np.generic))
 
 
@@ -368,12 +310,12 @@ class _Ufunc:
     def _at(self, a: StrictArray, indices: Any, b: Any) -> None:
         """Unbuffered `a[indices] = self(a[indices], b)`, in any order."""
         if not isinstance(a, StrictArray):
-            raise _refuse(f"{self.name}.at", a)
+            raise refusal(f"{self.name}.at", a)
         if a.dtype.name not in ATOMICS:
             raise TypeError(f"{self.name}.at only supports {', '.join(ATOMICS)} as data type, got {a.dtype}")
-        host, held, value = a._host, _held(indices), _to_host("at", b, one_array=True)
+        host, held, value = a._host, held_key(indices), _to_host("at", b, one_array=True)
         at = getattr(np, self.name).at
-        run(lambda: _scatter(host, _host_key(host, _taken(held))[0], value, at), (host, held, value))
+        run(lambda: scatter(host, host_key(host, held)[0], value, at), (host, held, value))
 
 
 def _unwritten(function: Callable) -> Callable:
