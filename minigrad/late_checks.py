@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from minigrad.backend import backend_of, kernels_of, to_host
+from minigrad.backend import backend_of, bare, holds_anywhere, kernels_of, to_host
 
 
 class Check(NamedTuple):
@@ -51,6 +51,15 @@ def note(failed: Any, error: type[Exception], text: str) -> None:
     if _waits and bool(to_host(check.failed)):
         raise error(text)
     _noted.append(check)
+
+
+def refuse(failed: Any, error: Exception) -> None:
+    """Raise `error` if any entry of `failed`, an array or Tensor of bool, is true; later, where checks are postponed."""
+    array = bare(getattr(failed, "array", failed))
+    if is_postponed(array):
+        note(array, type(error), str(error))
+    elif holds_anywhere(array):
+        raise error
 
 
 def bounds(index: Any, low: int, high: int, error: type[Exception], text: str) -> tuple[int, int]:

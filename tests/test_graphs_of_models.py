@@ -148,3 +148,23 @@ def test_the_scaler_leaves_steps_out_without_asking_the_host(kind):
     scaler.load_state_dict({**scaler.state_dict(), "scale": 32.0, "_growth_tracker": 2})
     step(fine)
     assert scaler.get_scale() == 64.0 and step.replays == 4
+
+
+def test_a_network_that_ends_in_probabilities():
+    inputs = [(x, (y > 1).float().reshape(8, 1)) for x, y in batches(5)]
+
+    def make():
+        mg.manual_seed(2)
+        model = nn.Sequential(nn.Linear(6, 1), nn.Sigmoid()).to("cuda")
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x, wanted):
+            optimizer.zero_grad()
+            loss = F.binary_cross_entropy(model(x), wanted)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, (model, optimizer)
+
+    assert run_both(make, inputs).replays == 2

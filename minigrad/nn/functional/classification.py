@@ -4,7 +4,7 @@ from typing import Any
 
 from minigrad import late_checks, ops
 from minigrad.arguments import must_share_dtype
-from minigrad.backend import bare, holds_anywhere, holds_everywhere, kernels_of
+from minigrad.backend import bare, holds_anywhere, kernels_of
 from minigrad.explain import noted
 from minigrad.grad_names import named
 from minigrad.nn.functional.layers import same_device
@@ -182,11 +182,11 @@ def binary_cross_entropy(
         )
     must_share_dtype("binary_cross_entropy", input=input, target=target)
     inside = ops.logical_and(input.array >= 0, input.array <= 1)
-    if not holds_everywhere(inside):
-        raise noted(
-            RuntimeError("all elements of input should be between 0 and 1"),
-            "binary_cross_entropy takes probabilities; for scores there is binary_cross_entropy_with_logits",
-        )
+    error = noted(
+        RuntimeError("all elements of input should be between 0 and 1"),
+        "binary_cross_entropy takes probabilities; for scores there is binary_cross_entropy_with_logits",
+    )
+    late_checks.refuse(ops.logical_not(inside), error)
     loss = ops.bce(input, target)
     return reduced(loss if weight is None else loss * weight, reduction, "BinaryCrossEntropyBackward0")
 
