@@ -54,7 +54,7 @@ def note(failed: Any, error: type[Exception], text: str) -> None:
 
 
 def refuse(failed: Any, error: Exception) -> None:
-    """Raise `error` if any entry of `failed`, an array or Tensor of bool, is true; later, where checks are postponed."""
+    """Raise `error` if any entry of `failed`, an array or Tensor of bool, is true: now, or where postponed, later."""
     array = bare(getattr(failed, "array", failed))
     if is_postponed(array):
         note(array, type(error), str(error))

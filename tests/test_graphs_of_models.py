@@ -160,7 +160,7 @@ def test_a_network_that_ends_in_probabilities():
 
         def step(x, wanted):
             optimizer.zero_grad()
-            loss = F.binary_cross_entropy(model(x), wanted)
+            loss = nn.functional.binary_cross_entropy(model(x), wanted)
             loss.backward()
             optimizer.step()
             return loss
