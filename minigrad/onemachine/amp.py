@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad import autograd, backend, dtype as dtypes, ops
-from minigrad.onemachine.device_scale import DeviceScale
 from minigrad.tensor import Tensor
 
 _DTYPES = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16}
@@ -106,10 +105,12 @@ class GradScaler:
         self._growth_interval, self._good_steps = growth_interval, 0
         self._unscaled: dict[int, bool] = {}  # id of an optimizer -> whether its gradients held inf or nan
         self._stepped: set[int] = set()
-        self._on_device: DeviceScale | None = None
+        self._on_device: Any = None  # a DeviceScale
 
     def make_capturable(self, like: Tensor) -> None:
         """Keep the scale on the device of a tensor from now on, for a step that is to be captured."""
+        from minigrad.onemachine.device_scale import DeviceScale  # few programs capture a step
+
         if self._enabled and self._on_device is None:
             self._on_device = DeviceScale(like, self._scale, self._good_steps)
 
