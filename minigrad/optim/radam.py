@@ -60,10 +60,11 @@ def radam_rectification(step: Any, beta2: float) -> Any:
     """The factor r_t; while the running mean of squares covers 5 steps or fewer, None, or 0 for a count in memory."""
     longest = 2 / (1 - beta2) - 1
     length = longest - 2 * step * beta2**step / (1 - beta2**step)
+    in_memory = hasattr(step, "astype")
+    if not in_memory and length <= 5:
+        return None
     square = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-    if hasattr(step, "astype"):
-        return abs(square) ** 0.5 * (length > 5)
-    return math.sqrt(square) if length > 5 else None
+    return abs(square) ** 0.5 * (length > 5) if in_memory else math.sqrt(square)
 
 
 class RAdam(Optimizer):
