@@ -60,6 +60,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--top-k", type=int, default=10, help="characters to choose from, 0 for all (default: %(default)s)")
     p.add_argument("--functions", type=int, default=50, help="to complete with --data python (default: %(default)s)")
     training.add_common_flags(p, out="runs/gpt")
+    training.add_capture_flag(p)
     args = p.parse_args()
     training.check_positive(p, args, "steps", "batch_size", "block_size", "layers", "heads", "channels", "eval_every")
     if args.functions < 0:
@@ -197,6 +198,16 @@ def main() -> None:
     optimizer = mg.optim.AdamW(model.parameter_groups(args.weight_decay), lr=args.lr, betas=(0.9, 0.99))
     print(f"a GPT of {sum(p.numel() for p in model.parameters()):,} parameters on {device}")
 
+    def learn(x: mg.Tensor, y: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
+        """One step on (B, T) characters and those that follow; the loss, and the norm of its gradient."""
+        _, loss = model(x, y)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = mg.nn.utils.clip_grad_norm_(model.parameters(), args.grad_clip)
+        optimizer.step()
+        return loss, norm
+
+    train_step = mg.graphs.captured(learn, model, optimizer) if args.capture else learn
     run = training.Run(
         args, args.steps, model, optimizer, free=SAMPLING, config=vars(config), tokenizer=tokenizer.to_dict()
     )
@@ -204,12 +215,7 @@ def main() -> None:
         rate = training.warm_up_and_decay(step, args.steps, args.lr, args.warmup)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        x, y = random_batch(train_ids, args)
-        _, loss = model(x, y)
-        optimizer.zero_grad()
-        loss.backward()
-        norm = mg.nn.utils.clip_grad_norm_(model.parameters(), args.grad_clip)
-        optimizer.step()
+        loss, norm = train_step(*random_batch(train_ids, args))
         run.record(step, loss.item(), lr=rate, gradient_norm=float(norm))
         if run.due(step, args.eval_every):
             run.validated(step, validation_loss(model, val_ids, args.block_size))

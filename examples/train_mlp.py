@@ -31,6 +31,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--batch-size", type=int, default=64, help="images a step (default: %(default)s)")
     p.add_argument("--lr", type=float, default=1e-3, help="Adam's learning rate (default: %(default)s)")
     training.add_common_flags(p, out="runs/mlp", seed=0)
+    training.add_capture_flag(p)
     args = p.parse_args()
     training.check_positive(p, args, "epochs", "hidden", "batch_size")
     return args
@@ -82,6 +83,15 @@ def main() -> None:
     # The order of an epoch is drawn when it begins: a run stopped inside one has to draw that order again.
     order_state = checkpoint["order_state"] if args.resume else None
 
+    def learn(images: mg.Tensor, labels: mg.Tensor) -> mg.Tensor:
+        loss = F.cross_entropy(model(images), labels)  # (B, 10), (B,)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    train_step = mg.graphs.captured(learn, model, optimizer) if args.capture else learn
+
     def save() -> None:
         training.save_checkpoint(
             path, model, optimizer, settings=settings, losses=losses, results=results, order_state=order_state
@@ -99,12 +109,7 @@ def main() -> None:
             for step, (images, labels) in enumerate(loader):
                 if step < done:
                     continue
-                loss = F.cross_entropy(model(images), labels)  # (B, 10), (B,)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-
-                losses.append(loss.item())
+                losses.append(train_step(images, labels).item())
                 training.stop_on_bad_loss(losses[-1], len(losses), path)
                 if args.print_losses:
                     training.say(bar, f"loss {len(losses)} {losses[-1]!r}")

@@ -16,7 +16,15 @@ from typing import Any
 import minigrad as mg
 
 EXTRAS = {"optuna": "search", "tensorboardX": "tensorboard", "uvicorn": "api"}  # of packages that are not in `examples`
-NOT_SAVED = ("out", "resume", "device", "print_losses", "threads", "tensorboard")  # what decides no number of a run
+NOT_SAVED = (
+    "out",
+    "resume",
+    "device",
+    "print_losses",
+    "threads",
+    "tensorboard",
+    "capture",
+)  # what decides no number of a run
 
 
 def need(module: str) -> Any:
@@ -192,6 +200,11 @@ def add_common_flags(parser: argparse.ArgumentParser, out: str, seed: int = 1337
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
     parser.add_argument("--print-losses", action="store_true", help="print every loss in full, to compare runs")
     parser.add_argument("--tensorboard", metavar="DIR", help="write curves, histograms and samples for TensorBoard")
+
+
+def add_capture_flag(parser: argparse.ArgumentParser) -> None:
+    """For scripts whose step is a function of its batch (minigrad.graphs)."""
+    parser.add_argument("--capture", action="store_true", help="on a GPU: replay the step as a CUDA graph")
 
 
 RATES = ("lr", "head_lr", "weight_decay", "temperature")

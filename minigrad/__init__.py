@@ -167,7 +167,7 @@ from minigrad.runtime import get_num_threads, set_num_threads, show_config
 from minigrad.serialization import load, save
 
 if TYPE_CHECKING:  # imported when first used: see __getattr__ at the end
-    from minigrad import data, distributions, func, io, metrics, nn, optim, utils, viz
+    from minigrad import data, distributions, func, graphs, io, metrics, nn, optim, utils, viz
     from minigrad.func import vmap
 
 float, double, half = float32, float64, float16
@@ -415,6 +415,7 @@ _MODULES = (
     "data",
     "distributions",
     "func",
+    "graphs",
     "io",
     "lora",
     "metrics",

@@ -26,6 +26,7 @@ class Backend:
     to_device: Callable[[np.ndarray], Any]
     to_host: Callable[[Any], np.ndarray]
     each: Callable[[Any, Callable], Any] | None = None  # of an array around another: apply a function to that one
+    constant: Callable[[np.ndarray], Any] | None = None  # `to_device` for `constant`, while a graph is captured
 
 
 _BY_TYPE: dict[type, Backend] = {}
@@ -193,6 +194,14 @@ def _load_cupy() -> None:
 
     memory_counter = memory.watch(cupy)
     register(Backend("cuda", cupy.ndarray, cupy, gpu, cupy.asarray, cupy.asnumpy))
+
+
+def constant(array: np.ndarray, name: "str | device | None") -> Any:
+    """Values made on the host, on a device. For values that are the same at each call, and for no others: this is the
+    one upload that can be captured in a CUDA graph.
+    """
+    target = backend_for(name)
+    return (target.constant or target.to_device)(array)
 
 
 def is_cuda_available() -> bool:

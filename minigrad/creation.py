@@ -242,7 +242,8 @@ def arange(
     values = (
         start + step * np.arange(count) if raw.kind == "f" or raw.name == "bfloat16" else np.arange(start, end, step)
     )
-    return from_array(values.astype(raw), device, requires_grad)
+    x = from_raw(backend.constant(values.astype(raw), device))
+    return x.requires_grad_() if requires_grad else x
 
 
 def linspace(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import late_checks
 from minigrad.backend import backend_of, is_array, is_wrapped, kernels_of, to_device, to_host
 from minigrad.dtype import of
 from minigrad.tensor import Tensor
@@ -145,7 +146,8 @@ def check_range(index: Any, size: int, axis: int) -> None:
     """IndexError naming the first entry of an index array outside [-size, size)."""
     if not index.size:
         return
-    low, high = kernels_of(index).bounds(index)
+    text = f"an index is out of bounds for dimension {axis} with size {size}"
+    low, high = late_checks.bounds(index, -size, size - 1, IndexError, text)
     if low < -size or high >= size:
         bad = low if low < -size else high
         raise IndexError(f"index {bad} is out of bounds for dimension {axis} with size {size}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad import backend, generator as rules
 from minigrad.generator import Generator, Shape, count_of
+from minigrad.kernels.cuda import graph
 
 _STATE = np.dtype([("seed", "<u8"), ("offset", "<u8")])
 
@@ -24,6 +25,8 @@ class PhiloxGenerator(Generator):
     host (`skip`): see kernels/philox.py. A captured graph moves on by `begin_replay`.
     """
 
+    _on_device: Any = None  # made at the first draw, which is what loads CuPy
+
     def __init__(self, device: "str | backend.device" = "cuda"):
         super().__init__(device)
 
@@ -32,8 +35,7 @@ class PhiloxGenerator(Generator):
     def manual_seed(self, seed: int) -> Self:
         """Start the stream of `seed`, from -2^63 to 2^64 - 1 (a negative one counts from 2^64). Returns self."""
         super().manual_seed(seed)
-        self._base, self.skip = 0, 0
-        self._on_device: Any = None  # made at the first draw, which is what loads CuPy
+        self._base, self.skip, self._stale = 0, 0, True
         return self
 
     @property
@@ -43,20 +45,44 @@ class PhiloxGenerator(Generator):
 
     @property
     def device_state(self) -> Any:
-        """(seed, offset at which `skip` was 0) as two uint64 in device memory; the same memory until a new seed."""
-        if self._on_device is None:
-            self._on_device = self._uploaded()
+        """(seed, offset at which `skip` was 0) as two uint64 in device memory, always the same memory."""
+        if self._stale or self._on_device is None:
+            values = backend.backend_for(self.device).to_device(np.array([self._seed, self._base], np.uint64))
+            if self._on_device is None:
+                self._on_device = values
+            else:
+                self._on_device[...] = values
+            self._stale = False
         return self._on_device
 
-    def begin_replay(self) -> None:
-        """Write the offset to device memory and set `skip` to 0: before a capture, and before each replay of it."""
-        self._base, self.skip = self.offset, 0
-        if self._on_device is not None:
-            self._on_device[...] = self._uploaded()
+    # ------------------------------------------------------------------ in a CUDA graph (kernels/cuda/graph.py)
 
-    def _uploaded(self) -> Any:
-        values = np.array([self._seed, self._base], np.uint64)
-        return backend.backend_for(self.device).to_device(values)
+    def begin_capture(self) -> tuple[int, int]:
+        """Count `skip` from 0 on, as it will be at the start of each replay. RuntimeError before any draw."""
+        if self._on_device is None:
+            raise RuntimeError("the first draw of a generator uploads its seed, which cannot be captured: draw before")
+        before = self._base, self.skip
+        self._base, self.skip = self.offset, 0
+        self._was_stale, self._stale = self._stale, False
+        return before
+
+    def end_capture(self, before: tuple[int, int], undone: bool = False) -> int:
+        """Have the graph move the offset on; the blocks that a replay draws. On the host nothing has been drawn."""
+        blocks = self.skip
+        if not undone:
+            self._on_device[1:2] += blocks
+        (self._base, self.skip), self._stale = before, self._was_stale
+        return blocks
+
+    def begin_replay(self) -> None:
+        """See to it that device memory holds the offset, which it does unless something else was drawn or seeded."""
+        if self.skip:
+            self._base, self.skip, self._stale = self.offset, 0, True
+        _ = self.device_state
+
+    def end_replay(self, blocks: int) -> None:
+        """The graph has moved the offset in device memory on; so does the host."""
+        self._base += blocks
 
     def get_state(self) -> np.ndarray:
         """The seed and the offset, two little-endian 64-bit integers in 16 bytes."""
@@ -78,13 +104,21 @@ class PhiloxGenerator(Generator):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_base": self.offset, "skip": 0, "_on_device": None}  # device memory stays behind
+        return {
+            **self.__dict__,
+            "_base": self.offset,
+            "skip": 0,
+            "_stale": True,
+            "_on_device": None,
+        }  # device memory stays behind
 
     def __setstate__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
 
     def _drawn(self, kernel: str, words: int, *arguments: Any) -> Any:
         """`kernel(state, skip, ...)`, which uses up that many words."""
+        if graph.recording is not None:
+            graph.recording.draws_from(self)
         values = getattr(backend.backend_for(self.device).kernels, kernel)(self.device_state, self.skip, *arguments)
         self.skip += (words + 3) // 4
         return values

@@ -5,6 +5,7 @@ What it shows is that the kernels compute what they should, with any order of th
 """
 
 import ctypes
+import functools
 import hashlib
 import re
 import shutil
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from strict_cupy import StrictArray
+from strict_modes import state
 
 HEADER = Path(__file__).parent / "cuda_on_host.h"
 COMPILER = shutil.which("g++") or shutil.which("clang++")
@@ -34,10 +36,18 @@ class RawModule:
         function = getattr(self.library, f"run_{name}")
 
         def call(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple) -> None:
-            x, y = (*grid, 1)[:2]
-            function(ctypes.c_uint(x), ctypes.c_uint(y), ctypes.c_uint(*block), *map(_c, arguments))
+            given = [ctypes.c_uint(n) for n in (*(*grid, 1)[:2], *block)] + [_c(a) for a in arguments]
+            if state.recording is None:
+                function(*given)
+            else:
+                arrays = [a._host for a in arguments if isinstance(a, StrictArray)]
+                state.recording.add_launch(functools.partial(_launch, function, given, arrays), arrays)
 
         return call
+
+
+def _launch(function: Callable, given: list, arrays: list) -> None:
+    function(*given)  # `arrays` is there to keep the memory: `given` has but its addresses
 
 
 def _c(value: Any) -> Any:

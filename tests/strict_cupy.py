@@ -20,7 +20,8 @@ wrote; out-of-range index arrays wrap around silently; with repeated indices a w
 Moves are explicit: `to_device(numpy_array)` (or `strict.asarray` inside `uploads_allowed()`), `x.get()`, `to_host(x)`.
 Two modes are for code that must never wait for the device: inside `no_sync()` whatever reads a value on the host
 raises, masks as index included; inside `capturing()` so do uploads, and products outside `product_function()` (CuPy's
-cuBLAS calls cannot be captured). There is no `strict.random`: random numbers come from kernels of our own.
+cuBLAS calls cannot be captured). There is no `strict.random`: random numbers come from kernels of our own. The capture
+of a step and its replay are played by strict_graphs.py.
 """
 
 import functools
@@ -33,7 +34,9 @@ from typing import Any
 import cupy_names as names
 import numpy as np
 from cupy_names import CUPY, UFUNCS
-from strict_modes import capturing, no_sync, product_function, state, uploads_allowed, wait
+from strict_graphs import cuda, spoil
+from strict_indexing import held_key, host_key, refusal, scatter
+from strict_modes import capturing, no_sync, product_function, run, state, uploads_allowed, wait
 
 __all__ = ["StrictArray", "as_cuda", "strict", "to_device", "to_host"]
 __all__ += ["capturing", "no_sync", "product_function", "uploads_allowed"]
@@ -41,22 +44,15 @@ __all__ += ["capturing", "no_sync", "product_function", "uploads_allowed"]
 # float16 and bfloat16 go through float32 in these
 ACCUMULATING = {"sum", "mean", "prod", "var", "std", "cumsum", "cumprod", "add.reduce", *names.PRODUCTS}
 WAITING = {*names.SYNCHRONISING, "item", "tobytes", "tolist"}
+SORTING = {"argpartition", "argsort", "lexsort", "median", "partition", "sort"}
+JOINING = {"concatenate", "concat", "stack", "hstack", "vstack", "dstack", "column_stack"}
 WRAPPING = {"put", "put_along_axis", "take", "take_along_axis"}
 SOURCES = {"a", "ar", "arr", "array", "condition", "element", "m", "prototype", "self", "x"}  # first of all an array
 ONE_ARRAY = {*SOURCES, "b", "bins", "indices", "test_elements", "v", "values", "x1", "x2", "y"}  # no tuple
 ATOMICS = ("float16", "float32", "float64", "int32", "uint32", "uint64")  # what CuPy's scatter-add kernels take
 
-_order = np.random.default_rng(0)  # in which order atomics happen to arrive
-
 
 # ---- crossing the line ---------------------------------------------------------------------------------------------
-
-
-def _refuse(function: str, value: Any) -> TypeError:
-    return TypeError(
-        f"{function}: Unsupported type {type(value)}: CuPy refuses it or uploads it silently. Move arrays with "
-        "to_device() first; write shapes and axes as tuples"
-    )
 
 
 def _to_host(function: str, value: Any, one_array: bool = False) -> Any:
@@ -64,9 +60,9 @@ def _to_host(function: str, value: Any, one_array: bool = False) -> Any:
     if isinstance(value, StrictArray):
         return value._host
     if isinstance(value, np.ndarray) or (one_array and isinstance(value, (tuple, list))):
-        raise _refuse(function, value)
+        raise refusal(function, value)
     if isinstance(value, list) and not all(isinstance(v, (StrictArray, int)) for v in value):
-        raise _refuse(function, value)  # concatenate([x, y]) and reshape(x, [2, 3]) are fine
+        raise refusal(function, value)  # concatenate([x, y]) and reshape(x, [2, 3]) are fine
     if isinstance(value, (tuple, list)):
         return type(value)(_to_host(function, v) for v in value)
     return value
@@ -95,13 +91,20 @@ def _device_function(name: str, function: Callable, tokens: list[str]) -> Callab
             if parameter in ONE_ARRAY:
                 _to_host(name, value, one_array=True)
                 if position == 0 and parameter in SOURCES and not is_number_fine and not isinstance(value, StrictArray):
-                    raise _refuse(name, value)
+                    raise refusal(name, value)
         if plain in WAITING or (plain == "where" and len(given) == 1):
             wait(name)
         if plain == "repeat" and isinstance(given["repeats"], StrictArray):
             wait("repeat by an array")
+        if state.capturing:
+            _refuse_what_uploads(plain, given)
         host_kwargs = {key: _to_host(name, value) for key, value in kwargs.items()}
-        result = _compute(plain, function, list(_to_host(name, args)), host_kwargs)
+        given_to_host = list(_to_host(name, args))
+        compute = functools.partial(_compute, plain, function, given_to_host, host_kwargs)
+        if plain in names.HOST_FACTS or plain in ("empty", "empty_like"):
+            result = compute()
+        else:
+            result = run(compute, (given_to_host, host_kwargs))
         if plain in names.HOST_FACTS or plain in WAITING & {"item", "tobytes", "tolist"}:
             return result
         out = given.get("out")
@@ -109,6 +112,14 @@ def _device_function(name: str, function: Callable, tokens: list[str]) -> Callab
 
     call.__name__ = call.__qualname__ = name
     return call
+
+
+def _refuse_what_uploads(name: str, given: dict) -> None:
+    """CuPy sorts by Thrust, which waits for its stream, and joins more than eight arrays by a table that it uploads."""
+    if name in SORTING:
+        wait(f"{name} (CuPy's sorting)")
+    if name in JOINING and len(next(iter(given.values()))) > 8:
+        wait(f"{name} of more than 8 arrays (CuPy uploads their addresses)")
 
 
 def _compute(name: str, function: Callable, args: list, kwargs: dict) -> Any:
@@ -134,48 +145,11 @@ def _compute(name: str, function: Callable, args: list, kwargs: dict) -> Any:
 
 
 def _wrapped_around(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
-    if not name.endswith("along_axis"):
-        return args, {"mode": "wrap", **kwargs}
     a, indices, *others = args
-    axis = kwargs.get("axis", others[-1] if others else None)
-    return [a, np.mod(indices, a.size if axis is None else a.shape[axis]), *others], kwargs
-
-
-# ---- indexing ------------------------------------------------------------------------------------------------------
-
-
-def _host_key(array: np.ndarray, key: Any) -> tuple[tuple, bool]:
-    """The key for NumPy, index arrays wrapped into range, and whether one of them holds integers."""
-    entries = key if isinstance(key, tuple) else (key,)
-    for entry in entries:
-        number = isinstance(entry, (int, np.integer)) and not isinstance(entry, bool)
-        if not (number or entry is None or entry is Ellipsis or isinstance(entry, (slice, StrictArray))):
-            raise _refuse("index", entry)
-    arrays = [entry._host if isinstance(entry, StrictArray) else entry for entry in entries]
-    axes = [e.ndim if isinstance(e, np.ndarray) and e.dtype == bool else int(e is not None) for e in arrays]
-    host, axis, by_integers = [], 0, False
-    for entry, count in zip(arrays, axes, strict=True):
-        if entry is Ellipsis:
-            count = array.ndim - (sum(axes) - 1)
-        elif isinstance(entry, np.ndarray) and entry.dtype == bool:
-            wait("indexing by a mask")
-        elif isinstance(entry, np.ndarray):
-            by_integers = True
-            size = array.shape[axis] if axis < array.ndim else 0
-            entry = np.mod(entry, size) if size and entry.dtype.kind in "iu" else entry
-        axis += count
-        host.append(entry)
-    if not any(entry is Ellipsis for entry in host):
-        host.append(Ellipsis)  # so that x[0] is a 0-d view, not a scalar
-    return tuple(host), by_integers
-
-
-def _scatter(array: np.ndarray, key: tuple, value: Any, store: Callable) -> None:
-    """Calls `store(array, where, values)` with the elements in the order in which they happen to arrive."""
-    positions = np.arange(array.size).reshape(array.shape)[key]
-    values = np.broadcast_to(value, positions.shape).astype(array.dtype).ravel()
-    order = _order.permutation(positions.size)
-    store(array, np.unravel_index(positions.ravel()[order], array.shape), values[order])
+    axis = None if name == "put" else kwargs.get("axis", others[-1] if others else None)
+    size = a.size if axis is None else a.shape[axis]
+    # Not by NumPy's mode="wrap", which takes one step for each time that an index goes round.
+    return [a, np.mod(indices, size) if size else indices, *others], kwargs
 
 
 # ---- the array -----------------------------------------------------------------------------------------------------
@@ -222,15 +196,20 @@ class StrictArray:
         strict.add.at(self, slices, value)
 
     def __getitem__(self, key: Any) -> "StrictArray":
-        return StrictArray(self._host[_host_key(self._host, key)[0]])
+        host, held = self._host, held_key(key)
+        return StrictArray(run(lambda: host[host_key(host, held)[0]], (host, held)))
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        value = _to_host("x[...] = value", value, one_array=True)
-        where, by_integers = _host_key(self._host, key)
-        if by_integers:
-            _scatter(self._host, where, value, operator.setitem)
-        else:
-            self._host[where] = value
+        value, host, held = _to_host("x[...] = value", value, one_array=True), self._host, held_key(key)
+
+        def store() -> None:
+            where, by_integers = host_key(host, held)
+            if by_integers:
+                scatter(host, where, value, operator.setitem)
+            else:
+                host[where] = value
+
+        run(store, (host, value, held))
 
     def __iter__(self) -> Iterator["StrictArray"]:
         wait("iteration")
@@ -263,7 +242,7 @@ class StrictArray:
 def _is_operand(value: Any) -> bool:
     """True for arrays and numbers, False for what may know the operation itself; host arrays and lists raise."""
     if isinstance(value, (np.ndarray, list, tuple)):
-        raise _refuse("operator", value)
+        raise refusal("operator", value)
     return isinstance(value, (StrictArray, int, float, complex, np.generic))
 
 
@@ -271,9 +250,13 @@ def _operator(name: str, function: Callable, reflected: bool = False, in_place: 
     def operate(self: StrictArray, other: Any) -> Any:
         if not _is_operand(other):
             return NotImplemented
-        a, b = (other, self) if reflected else (self, other)
-        with np.errstate(all="ignore"):
-            result = function(_to_host(name, a), _to_host(name, b))
+        a, b = (_to_host(name, x) for x in ((other, self) if reflected else (self, other)))
+
+        def compute() -> Any:
+            with np.errstate(all="ignore"):
+                return function(a, b)
+
+        result = run(compute, (a, b))
         return self if in_place else _to_device(result)
 
     return operate
@@ -327,10 +310,12 @@ class _Ufunc:
     def _at(self, a: StrictArray, indices: Any, b: Any) -> None:
         """Unbuffered `a[indices] = self(a[indices], b)`, in any order."""
         if not isinstance(a, StrictArray):
-            raise _refuse(f"{self.name}.at", a)
+            raise refusal(f"{self.name}.at", a)
         if a.dtype.name not in ATOMICS:
             raise TypeError(f"{self.name}.at only supports {', '.join(ATOMICS)} as data type, got {a.dtype}")
-        _scatter(a._host, _host_key(a._host, indices)[0], _to_host("at", b, one_array=True), getattr(np, self.name).at)
+        host, held, value = a._host, held_key(indices), _to_host("at", b, one_array=True)
+        at = getattr(np, self.name).at
+        run(lambda: scatter(host, host_key(host, held)[0], value, at), (host, held, value))
 
 
 def _unwritten(function: Callable) -> Callable:
@@ -338,8 +323,7 @@ def _unwritten(function: Callable) -> Callable:
 
     def create(*args: Any, **kwargs: Any) -> StrictArray:
         made = function(*args, **kwargs)
-        kind = made.dtype.kind
-        made._host[...] = np.iinfo(made.dtype).max if kind in "iu" else kind == "b" or np.nan
+        (spoil if state.recording is None else state.recording.allocated)(made._host)
         return made
 
     return create
@@ -369,7 +353,7 @@ def _make_module() -> types.ModuleType:
     strided = _device_function("as_strided", tricks.as_strided, ["x", "shape=", "strides="])
     windows = _device_function("sliding_window_view", tricks.sliding_window_view, ["x", "window_shape", "axis="])
     views = types.SimpleNamespace(as_strided=strided, sliding_window_view=windows)
-    vars(module).update(ndarray=StrictArray, lib=types.SimpleNamespace(stride_tricks=views))
+    vars(module).update(cuda=cuda, ndarray=StrictArray, lib=types.SimpleNamespace(stride_tricks=views))
     vars(module).update(asarray=_asarray, array=functools.partial(_asarray, copy=True), asnumpy=to_host)
     vars(module).update(empty=_unwritten(module.empty), empty_like=_unwritten(module.empty_like))
     return module

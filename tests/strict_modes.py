@@ -1,10 +1,11 @@
 """What the stand-in of strict_cupy.py allows at the moment: uploads, waiting for the device, products."""
 
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
-state = types.SimpleNamespace(uploads=False, no_sync=False, capturing=False, product=False)
+state = types.SimpleNamespace(uploads=False, no_sync=False, capturing=False, product=False, recording=None, pool=None)
 
 
 @contextmanager
@@ -37,6 +38,13 @@ def product_function() -> AbstractContextManager[None]:
     return _mode(product=True)
 
 
+def run(compute: Callable[[], Any], given: Any) -> Any:
+    """`compute()`, a function of the arrays in `given`; while a stream captures it is written down instead."""
+    return compute() if state.recording is None else state.recording.add(compute, given)
+
+
 def wait(what: str) -> None:
+    if state.recording is not None:
+        state.recording.spoilt = True
     if state.no_sync:
         raise RuntimeError(f"{what} waits for the device: not allowed inside no_sync() or capturing()")

@@ -128,7 +128,8 @@ def test_train_mlp_runs_and_resumes_on_digits(tmp_path):
     assert whole.returncode == 0, whole.stderr
     assert "epoch 3: test accuracy" in whole.stdout
     assert sorted(os.listdir(tmp_path / "whole")) == ["checkpoint.mg", "loss.png"]
-    first = run("train_mlp.py", *flags, "--epochs", "2", "--out", str(tmp_path / "two"))
+    first = run("train_mlp.py", *flags, "--epochs", "2", "--out", str(tmp_path / "two"), "--capture")
+    assert "captured: nothing of this step is on a GPU, it simply runs" in first.stderr
     rest = run("train_mlp.py", *flags, "--epochs", "3", "--out", str(tmp_path / "two"), "--resume")
     assert rest.returncode == 0, rest.stderr
     assert losses(first.stdout) + losses(rest.stdout) == losses(whole.stdout)

@@ -88,6 +88,7 @@ from minigrad.kernels.common_special import (
 from minigrad.kernels.optim_reference import (
     adagrad_update as adagrad_update,
     adam_update as adam_update,
+    count_up as count_up,
     rmsprop_update as rmsprop_update,
     scale as scale,
     scale_by as scale_by,

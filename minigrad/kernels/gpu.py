@@ -12,7 +12,7 @@ from typing import Any
 
 from minigrad.backend import array_module
 from minigrad.kernels import common
-from minigrad.kernels.cuda import BLOCK, launch
+from minigrad.kernels.cuda import BLOCK, graph, launch
 from minigrad.kernels.cuda.convolution import (
     conv2d as conv2d,
     conv2d_input as conv2d_input,
@@ -21,6 +21,7 @@ from minigrad.kernels.cuda.convolution import (
 from minigrad.kernels.cuda.lists import (
     adam_update as adam_update,
     add_rows as add_rows,
+    count_up as count_up,
     scale_by as scale_by,
     total_norm as total_norm,
 )
@@ -81,6 +82,22 @@ def _new(like: Any, shape: Any = None) -> Any:
 
 def _per_entry(n: int) -> int:
     return -(-n // BLOCK)
+
+
+# ---------------------------------------------------------------- joining
+
+MOST_JOINED = 8  # CuPy joins more arrays by a table of their addresses, which it uploads: that cannot be captured
+
+
+def concatenate(xs: Sequence[Any], axis: int) -> Any:
+    if graph.recording is not None and len(xs) > MOST_JOINED:
+        parts = [xs[i : i + MOST_JOINED] for i in range(0, len(xs), MOST_JOINED)]
+        return concatenate([common.concatenate(part, axis) for part in parts], axis)
+    return common.concatenate(xs, axis)
+
+
+def stack(xs: Sequence[Any], axis: int) -> Any:
+    return concatenate([array_module(x).expand_dims(x, axis) for x in xs], axis)
 
 
 # ---------------------------------------------------------------- rows

@@ -33,11 +33,33 @@ def scale_by(arrays: Sequence[Any], factor: Any) -> None:
 
 
 def adam_scalars(
-    step: float, *, lr: float, beta1: float, beta2: float, weight_decay: float, decoupled: bool
-) -> tuple[float, float, float, float]:
-    """What a step needs besides the arrays: (shrink factor of p, L2 factor, step size, sqrt of bias correction 2)."""
-    shrink = 1.0 - lr * weight_decay if decoupled else 1.0
-    return shrink, 0.0 if decoupled else float(weight_decay), lr / (1.0 - beta1**step), math.sqrt(1.0 - beta2**step)
+    step: Any, *, lr: Any, beta1: float, beta2: float, weight_decay: float, decoupled: bool
+) -> tuple[Any, float, Any, Any]:
+    """What a step needs besides the arrays: (shrink factor of p, L2 factor, step size, sqrt of bias correction 2).
+
+    `step` and `lr` are numbers, or 0-d arrays in device memory, which then stay there.
+    """
+    step = wide(step)
+    shrink = 1.0 - lr * weight_decay if decoupled and weight_decay else 1.0
+    correction = 1.0 - beta2**step
+    root = math.sqrt(correction) if isinstance(correction, float) else correction**0.5
+    return shrink, 0.0 if decoupled else float(weight_decay), lr / (1.0 - beta1**step), root
+
+
+def wide(value: Any) -> Any:
+    """A number as it is; a 0-d array in float64, in which Python's numbers are, too."""
+    return value.astype("float64") if hasattr(value, "astype") else value
+
+
+def fitted(value: Any, array: Any) -> Any:
+    """A number as it is; a 0-d array in the dtype of the array it is to be multiplied with, which it would widen."""
+    return value.astype(array.dtype) if hasattr(value, "astype") else value
+
+
+def count_up(steps: Sequence[Any]) -> None:
+    """Add one to each of the 0-d arrays, in place."""
+    for step in steps:
+        step += 1
 
 
 def adam_update(
@@ -47,17 +69,18 @@ def adam_update(
     exp_avg_sqs: Sequence[Any],
     max_exp_avg_sqs: Sequence[Any] | None,
     *,
-    lr: float,
+    lr: Any,
     beta1: float,
     beta2: float,
     eps: float,
     weight_decay: float,
     decoupled: bool,
-    step: float | Sequence[float],
+    step: Any,
     maximize: bool = False,
     amsgrad: bool = False,
 ) -> None:
     """One step of Adam, in place, on lists of arrays of any floating dtype; `step` counts from 1, alike or per array.
+    Here as below `step` and `lr` may be 0-d arrays in the memory of the device.
 
         g = -g if maximize
         p = p (1 - lr wd)                    decoupled (AdamW);   else   g = g + wd p
@@ -72,10 +95,11 @@ def adam_update(
         shrink, l2, step_size, root_correction = adam_scalars(
             count, lr=lr, beta1=beta1, beta2=beta2, weight_decay=weight_decay, decoupled=decoupled
         )
+        step_size, root_correction = fitted(step_size, p), fitted(root_correction, p)
         if maximize:
             g = -g
-        if shrink != 1.0:
-            p[...] = p * shrink
+        if decoupled and weight_decay:
+            p[...] = p * fitted(shrink, p)
         if l2 != 0.0:
             g = g + p * l2
         m[...] = m + (g - m) * (1.0 - beta1)
@@ -95,7 +119,7 @@ def sgd_update(
     grads: Sequence[Any],
     momentum_buffers: Sequence[Any] | None,
     *,
-    lr: float,
+    lr: Any,
     momentum: float,
     dampening: float,
     weight_decay: float,
@@ -121,7 +145,7 @@ def sgd_update(
             b = momentum_buffers[i]
             b[...] = g if first else b * momentum + g * (1 - dampening)
             g = g + b * momentum if nesterov else b
-        p -= g * lr
+        p -= g * fitted(lr, p)
 
 
 def rmsprop_update(
@@ -131,7 +155,7 @@ def rmsprop_update(
     grad_avgs: Sequence[Any] | None,
     momentum_buffers: Sequence[Any] | None,
     *,
-    lr: float,
+    lr: Any,
     alpha: float,
     eps: float,
     weight_decay: float,
@@ -160,10 +184,10 @@ def rmsprop_update(
             denominator = (s - grad_avgs[i] * grad_avgs[i]) ** 0.5  # the standard deviation of g
         denominator += eps
         if momentum_buffers is None:
-            p -= lr * g / denominator
+            p -= fitted(lr, p) * g / denominator
         else:
             momentum_buffers[i][...] = momentum * momentum_buffers[i] + g / denominator
-            p -= lr * momentum_buffers[i]
+            p -= fitted(lr, p) * momentum_buffers[i]
 
 
 def adagrad_update(
@@ -171,8 +195,8 @@ def adagrad_update(
     grads: Sequence[Any],
     sums: Sequence[Any],
     *,
-    steps: Sequence[float],
-    lr: float,
+    steps: Sequence[Any],
+    lr: Any,
     lr_decay: float,
     weight_decay: float,
     eps: float,
@@ -191,4 +215,4 @@ def adagrad_update(
         s += g * g
         denominator = s**0.5
         denominator += eps
-        p -= lr / (1 + (step - 1) * lr_decay) * g / denominator
+        p -= fitted(lr / (1 + (wide(step) - 1) * lr_decay), p) * g / denominator

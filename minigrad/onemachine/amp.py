@@ -95,6 +95,7 @@ class GradScaler:
     `step` leaves the optimizer out when a gradient is inf or nan; `update` then multiplies the scale by
     `backoff_factor`, or by `growth_factor` after `growth_interval` good steps in a row (Micikevicius et al., "Mixed
     Precision Training", 2018). For "cuda" without a GPU it warns and is disabled: `scale` gives the loss itself.
+    Given to `graphs.captured` beside the optimizer it keeps the scale in device memory (device_scale.py).
     """
 
     def __init__(
@@ -112,13 +113,26 @@ class GradScaler:
         self._growth_interval, self._good_steps = growth_interval, 0
         self._unscaled: dict[int, bool] = {}  # id of an optimizer -> whether its gradients held inf or nan
         self._stepped: set[int] = set()
+        self._on_device: Any = None  # a DeviceScale
+
+    def make_capturable(self, like: Tensor) -> None:
+        """Keep the scale on the device of a tensor from now on, for a step that is to be captured."""
+        from minigrad.onemachine.device_scale import DeviceScale  # few programs capture a step
+
+        if self._enabled and self._on_device is None:
+            self._on_device = DeviceScale(like, self._scale, self._good_steps)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a captured step changes in it."""
+        there = self._on_device
+        return {} if there is None else {"the loss scale": there.scale, "the count of good steps": there.good_steps}
 
     def scale(self, outputs: Any) -> Any:
         """The tensor, or each of a tuple or list, times the scale."""
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
-            return outputs * self._scale
+            return outputs * (self._scale if self._on_device is None else self._on_device.scale)
         if isinstance(outputs, (tuple, list)):
             return type(outputs)(self.scale(x) for x in outputs)
         raise ValueError(f"scale takes a Tensor or a tuple or list of them, got {type(outputs).__name__}")
@@ -129,6 +143,9 @@ class GradScaler:
             return
         if id(optimizer) in self._unscaled:
             raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
+        if self._on_device is not None:
+            self._unscaled[id(optimizer)] = False  # which is known on the device alone
+            return self._on_device.unscale(optimizer)
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = [p.grad for p in parameters if p.grad is not None]
         with autograd.no_grad():
@@ -147,6 +164,8 @@ class GradScaler:
         if id(optimizer) not in self._unscaled:
             self.unscale_(optimizer)
         self._stepped.add(id(optimizer))
+        if self._on_device is not None:
+            return self._on_device.step(optimizer, *args, **kwargs)
         return None if self._unscaled[id(optimizer)] else optimizer.step(*args, **kwargs)
 
     def update(self, new_scale: float | None = None) -> None:
@@ -154,9 +173,11 @@ class GradScaler:
         if not self._enabled:
             return
         if new_scale is not None:
-            self._scale = float(new_scale)
+            self._set_scale(float(new_scale), self._good_steps)
         elif not self._unscaled:
             raise AssertionError("No inf checks were recorded prior to update.")
+        elif self._on_device is not None:
+            self._on_device.update(self._growth_factor, self._backoff_factor, self._growth_interval)
         elif any(self._unscaled.values()):
             self._scale, self._good_steps = self._scale * self._backoff_factor, 0
         else:
@@ -165,8 +186,20 @@ class GradScaler:
                 self._scale, self._good_steps = self._scale * self._growth_factor, 0
         self._unscaled, self._stepped = {}, set()
 
+    def _set_scale(self, scale: float, good_steps: int) -> None:
+        self._scale, self._good_steps = scale, good_steps
+        if self._on_device is not None:
+            self._on_device.scale.array.fill(scale)
+            self._on_device.good_steps.array.fill(good_steps)
+
+    def _look(self) -> None:
+        """Take over what the device knows."""
+        if self._on_device is not None:
+            self._scale, self._good_steps = self._on_device.scale.item(), self._on_device.good_steps.item()
+
     def get_scale(self) -> float:
         """The scale; 1 when disabled."""
+        self._look()
         return self._scale if self._enabled else 1.0
 
     def is_enabled(self) -> bool:
@@ -176,6 +209,7 @@ class GradScaler:
         """What `load_state_dict` takes; empty when disabled."""
         if not self._enabled:
             return {}
+        self._look()
         return {
             "scale": self._scale, "growth_factor": self._growth_factor, "backoff_factor": self._backoff_factor,
             "growth_interval": self._growth_interval, "_growth_tracker": self._good_steps,
@@ -189,6 +223,6 @@ class GradScaler:
             raise RuntimeError(
                 "The source state dict is empty, possibly because it was saved from a disabled GradScaler."
             )
-        self._scale, self._growth_factor = state_dict["scale"], state_dict["growth_factor"]
+        self._set_scale(state_dict["scale"], state_dict["_growth_tracker"])
+        self._growth_factor = state_dict["growth_factor"]
         self._backoff_factor, self._growth_interval = state_dict["backoff_factor"], state_dict["growth_interval"]
-        self._good_steps = state_dict["_growth_tracker"]

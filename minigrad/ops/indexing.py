@@ -9,7 +9,7 @@ no array of zeros a step.
 
 from typing import Any
 
-from minigrad import inplace
+from minigrad import inplace, late_checks
 from minigrad.arguments import must_be_tensor
 from minigrad.backend import is_wrapped, kernels_of, to_device
 from minigrad.dtype import of
@@ -139,10 +139,11 @@ def _positions(x: Tensor, index: Any, dim: int, name: str) -> tuple:
         raise IndexError(f"{name}(): Index is supposed to be a vector, got one of shape {list(index.shape)}")
     raw = to_device(index.array.reshape(-1), str(x.device))
     size = x.array.shape[dim] if x.array.ndim else 1
-    low, high = kernels_of(raw).bounds(raw) if raw.size else (0, -1)
+    error = RuntimeError if name == "index_add" else IndexError  # as PyTorch has them
+    text = f"{name}(): index out of range in self: dimension {dim} has size {size}"
+    low, high = late_checks.bounds(raw, 0, size - 1, error, text) if raw.size else (0, -1)
     if low < 0 or high >= size:
-        error = RuntimeError if name == "index_add" else IndexError  # as PyTorch has them
-        raise error(f"{name}(): index out of range in self: dimension {dim} has size {size}")
+        raise error(text)
     return (slice(None),) * dim + (raw,)
 
 

@@ -5,6 +5,7 @@ Layer norm is the example that this file explains from its formula to its check;
 
 from typing import Any
 
+from minigrad import late_checks
 from minigrad.backend import kernels_of
 from minigrad.dtype import is_floating, of
 from minigrad.explain import noted
@@ -146,7 +147,8 @@ def embedding(weight, *, ids, padding_idx=None):
     """weight[ids]: (rows, width) and ids of any shape -> (*ids.shape, width). Row `padding_idx` gets no gradient."""
     rows = weight.shape[0]
     if ids.size:
-        low, high = kernels_of(ids).bounds(ids)
+        text = f"embedding: an id is out of range, in a table of {rows} rows"
+        low, high = late_checks.bounds(ids, 0, rows - 1, IndexError, text)
         if low < 0 or high >= rows:
             wrong = low if low < 0 else high
             raise noted(IndexError("index out of range in self"), f"id {wrong} in a table of {rows} rows")

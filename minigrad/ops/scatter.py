@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from minigrad import late_checks
 from minigrad.backend import kernels_of, to_device
 from minigrad.dtype import iinfo, is_floating, of
 from minigrad.grad_names import named
@@ -53,7 +54,8 @@ def _index_for(x: Tensor, index: Tensor, dim: int, name: str) -> Any:
             f"{list(index.shape)} against {list(x.shape)}"
         )
     size = x.array.shape[dim] if x.array.ndim else 1
-    low, high = kernels_of(index.array).bounds(index.array) if index.array.size else (0, -1)
+    text = f"{name}(): an index is out of bounds for dimension {dim} with size {size}"
+    low, high = late_checks.bounds(index.array, 0, size - 1, RuntimeError, text) if index.array.size else (0, -1)
     if low < 0 or high >= size:
         bad = low if low < 0 else high
         raise RuntimeError(f"{name}(): index {bad} is out of bounds for dimension {dim} with size {size}")

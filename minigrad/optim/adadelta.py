@@ -3,13 +3,13 @@
 from typing import Any
 
 from minigrad.backend import kernels_of
+from minigrad.kernels.optim_reference import fitted
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
     advance,
     check_at_least_zero,
     number,
     refuse_differentiable,
-    step_count,
     write,
     zeros_for,
 )
@@ -22,7 +22,7 @@ def adadelta_update(
     square_avg: Any,
     acc_delta: Any,
     *,
-    lr: float,
+    lr: Any,
     rho: float,
     eps: float,
     weight_decay: float,
@@ -38,7 +38,7 @@ def adadelta_update(
     delta = sqrt(acc_delta + eps) / sqrt(square_avg + eps) * g
     acc_delta *= rho
     acc_delta += (1 - rho) * delta * delta
-    param -= lr * delta
+    param -= fitted(lr, param) * delta
 
 
 class Adadelta(Optimizer):
@@ -48,10 +48,12 @@ class Adadelta(Optimizer):
         d_t = sqrt(u_{t-1} + eps) / sqrt(v_t + eps) g_t            u_t = rho u_{t-1} + (1 - rho) d_t^2
         p <- p - lr d_t
 
-    with g the gradient plus `weight_decay` p. `foreach` and `capturable` are accepted and change nothing.
+    with g the gradient plus `weight_decay` p. `foreach` is accepted and changes nothing; `capturable` is as in Adam.
 
     Zeiler, "Adadelta: an adaptive learning rate method" (2012, arXiv:1212.5701), where lr is 1.
     """
+
+    can_be_captured = True
 
     def __init__(
         self,
@@ -84,11 +86,12 @@ class Adadelta(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returns."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            options = {name: number(group[name]) for name in ("lr", "rho", "eps", "weight_decay", "maximize")}
+            options = {name: number(group[name]) for name in ("rho", "eps", "weight_decay", "maximize")}
+            options["lr"] = self._rate(group)
             for p, grad in self._gradients(group):
                 state = self.state[p]
                 if not state:
-                    state.update(step=step_count(), square_avg=zeros_for(p), acc_delta=zeros_for(p))
+                    state.update(step=self._first_count(group), square_avg=zeros_for(p), acc_delta=zeros_for(p))
                 advance(state)
                 write(adadelta_update, p, grad, state["square_avg"], state["acc_delta"], **options)
         return loss

@@ -5,7 +5,7 @@ from typing import Any
 from minigrad.backend import array_module
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
-    advance,
+    advance_all,
     check_at_least_zero,
     number,
     refuse_differentiable,
@@ -25,6 +25,8 @@ class Adagrad(Optimizer):
 
     Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic optimization" (2011).
     """
+
+    can_be_captured = True
 
     def __init__(
         self,
@@ -68,8 +70,9 @@ class Adagrad(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returns."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            options = {name: number(group[name]) for name in ("lr", "lr_decay", "weight_decay", "eps", "maximize")}
+            names = ("lr_decay", "weight_decay", "eps", "maximize")
+            options = {"lr": self._rate(group), **{name: number(group[name]) for name in names}}
             rows = [(p, grad, self.state[p]["sum"]) for p, grad in self._gradients(group)]
-            steps = [advance(self.state[p]) for p, _, _ in rows]
+            steps = advance_all([self.state[p] for p, _, _ in rows])
             write_all("adagrad_update", rows, steps=steps, **options)
         return loss

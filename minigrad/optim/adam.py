@@ -5,13 +5,12 @@ from typing import Any
 from minigrad.backend import kernels_of
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
-    advance,
+    advance_all,
     check_at_least_zero,
     check_betas,
     fitting,
     number,
     refuse_differentiable,
-    step_count,
     write,
     zeros_for,
 )
@@ -32,12 +31,15 @@ class Adam(Optimizer):
 
     with g the gradient plus `weight_decay` p; `decoupled_weight_decay` shrinks p by lr `weight_decay` p instead
     (AdamW). `amsgrad` divides by the largest v so far, so that rates never rise again. `maximize` climbs.
-    `foreach`, `fused` and `capturable` are accepted and change nothing: all parameters of a group are updated in
-    one kernel call anyway.
+    `foreach` and `fused` are accepted and change nothing: all parameters of a group are updated in one kernel call
+    anyway. `capturable` keeps rate and step counts of parameters on a GPU in its memory, for a step that is to be
+    captured (minigrad.graphs, which sees to it itself).
 
     Kingma and Ba, "Adam: a method for stochastic optimization" (2015); amsgrad: Reddi, Kale and Kumar, "On the
     convergence of Adam and beyond" (2018).
     """
+
+    can_be_captured = True
 
     def __init__(
         self,
@@ -78,20 +80,22 @@ class Adam(Optimizer):
         beta1, beta2 = group["betas"]
         amsgrad = group["amsgrad"]
         options = {
-            "lr": number(group["lr"]), "beta1": number(beta1), "beta2": number(beta2), "eps": number(group["eps"]),
+            "lr": self._rate(group), "beta1": number(beta1), "beta2": number(beta2), "eps": number(group["eps"]),
             "weight_decay": number(group["weight_decay"]), "decoupled": group["decoupled_weight_decay"],
             "maximize": group["maximize"], "amsgrad": amsgrad,
         }  # fmt: skip
         batches: dict[type, _Batch] = {}  # by kind of array, since a kernel call has one device: nearly always just one
-        for p, grad in self._gradients(group):
-            state = self.state[p]
+        given = list(self._gradients(group))
+        states = [self.state[p] for p, _ in given]
+        for (p, _), state in zip(given, states, strict=True):
             if not state:
-                state["step"] = step_count()
+                state["step"] = self._first_count(group)
                 state["exp_avg"] = zeros_for(p)
                 state["exp_avg_sq"] = zeros_for(p)
             if amsgrad and "max_exp_avg_sq" not in state:
                 state["max_exp_avg_sq"] = zeros_for(p)
-            step, m, v = advance(state), state["exp_avg"], state["exp_avg_sq"]
+        for (p, grad), state, step in zip(given, states, advance_all(states), strict=True):
+            m, v = state["exp_avg"], state["exp_avg_sq"]
             top = state["max_exp_avg_sq"] if amsgrad else None
             if p.array.dtype.itemsize == 2:
                 write(adam_update, p, grad, m, v, top, step=step, **options)
@@ -110,9 +114,9 @@ class _Batch:
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []
         self.arrays: tuple[list, ...] = ([], [], [], [], [])  # parameters, gradients, m, v, largest v so far
-        self.steps: list[int] = []
+        self.steps: list[Any] = []
 
-    def add(self, p: Tensor, grad: Any, m: Tensor, v: Tensor, top: Tensor | None, step: int) -> None:
+    def add(self, p: Tensor, grad: Any, m: Tensor, v: Tensor, top: Tensor | None, step: Any) -> None:
         params, grads, ms, vs, tops = self.arrays
         params.append(p.array)
         grads.append(grad)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from minigrad.backend import kernels_of
+from minigrad.kernels.optim_reference import fitted, wide
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
     advance,
@@ -10,7 +11,6 @@ from minigrad.optim.update import (
     check_betas,
     number,
     refuse_differentiable,
-    step_count,
     write,
     zeros_for,
 )
@@ -23,8 +23,8 @@ def adamax_update(
     exp_avg: Any,
     exp_inf: Any,
     *,
-    step: int,
-    lr: float,
+    step: Any,
+    lr: Any,
     beta1: float,
     beta2: float,
     eps: float,
@@ -37,7 +37,7 @@ def adamax_update(
         g = g + weight_decay * param
     exp_avg += (1 - beta1) * (g - exp_avg)
     exp_inf[...] = kernels_of(param).maximum(exp_inf * beta2, abs(g) + eps)
-    param -= lr / (1 - beta1**step) * exp_avg / exp_inf
+    param -= fitted(lr / (1 - beta1 ** wide(step)), param) * exp_avg / exp_inf
 
 
 class Adamax(Optimizer):
@@ -46,10 +46,12 @@ class Adamax(Optimizer):
         m_t = beta1 m_{t-1} + (1 - beta1) g_t            u_t = max(beta2 u_{t-1}, |g_t| + eps)
         p <- p - lr / (1 - beta1^t) m_t / u_t
 
-    with g the gradient plus `weight_decay` p. `foreach` and `capturable` are accepted and change nothing.
+    with g the gradient plus `weight_decay` p. `foreach` is accepted and changes nothing; `capturable` is as in Adam.
 
     Kingma and Ba, "Adam: a method for stochastic optimization" (2015), section 7.1.
     """
+
+    can_be_captured = True
 
     def __init__(
         self,
@@ -79,11 +81,12 @@ class Adamax(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returns."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            options = {name: number(group[name]) for name in ("lr", "eps", "weight_decay", "maximize")}
+            options = {name: number(group[name]) for name in ("eps", "weight_decay", "maximize")}
+            options["lr"] = self._rate(group)
             options["beta1"], options["beta2"] = map(number, group["betas"])
             for p, grad in self._gradients(group):
                 state = self.state[p]
                 if not state:
-                    state.update(step=step_count(), exp_avg=zeros_for(p), exp_inf=zeros_for(p))
+                    state.update(step=self._first_count(group), exp_avg=zeros_for(p), exp_inf=zeros_for(p))
                 write(adamax_update, p, grad, state["exp_avg"], state["exp_inf"], step=advance(state), **options)
         return loss

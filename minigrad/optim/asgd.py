@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from minigrad.backend import kernels_of
+from minigrad.kernels.optim_reference import fitted, wide
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
     advance,
     check_at_least_zero,
     number,
+    on_gpu,
     refuse_differentiable,
-    step_count,
     write,
     zeros_for,
 )
@@ -16,15 +18,17 @@ from minigrad.tensor import Tensor
 
 
 def asgd_update(
-    param: Any, grad: Any, average: Any, *, eta: float, mu: float, lambd: float, weight_decay: float, maximize: bool
+    param: Any, grad: Any, average: Any, *, eta: Any, mu: Any, lambd: float, weight_decay: float, maximize: bool
 ) -> None:
     """One step for one parameter; writes into `param` and `average`."""
     g = -grad if maximize else grad
     if weight_decay:
         g = g + weight_decay * param
-    param *= 1 - lambd * eta
-    param -= eta * g
-    if mu == 1:
+    param *= fitted(1 - lambd * eta, param)
+    param -= fitted(eta, param) * g
+    if hasattr(mu, "astype"):  # in device memory, where it cannot be asked for
+        average[...] = kernels_of(param).where(mu == 1, param, average + (param - average) * fitted(mu, param))
+    elif mu == 1:
         average[...] = param
     else:
         average += (param - average) * mu
@@ -37,10 +41,12 @@ class ASGD(Optimizer):
         ax <- ax + mu_t (p - ax)                         mu_{t+1} = 1 / max(1, t - t0),  mu_1 = 1
 
     with g the gradient plus `weight_decay` p. The average, over the steps from t0 + 2 on, is in `state[p]["ax"]`; p
-    itself is not replaced. `foreach` and `capturable` are accepted and change nothing.
+    itself is not replaced. `foreach` is accepted and changes nothing; `capturable` is as in Adam.
 
     Polyak and Juditsky, "Acceleration of stochastic approximation by averaging" (1992).
     """
+
+    can_be_captured = True
 
     def __init__(
         self,
@@ -70,14 +76,19 @@ class ASGD(Optimizer):
         loss = self._evaluate(closure)
         for group in self.param_groups:
             options = {name: number(group[name]) for name in ("lambd", "weight_decay", "maximize")}
-            lr, lambd, alpha, t0 = (number(group[name]) for name in ("lr", "lambd", "alpha", "t0"))
+            lr, (lambd, alpha, t0) = self._rate(group), (number(group[name]) for name in ("lambd", "alpha", "t0"))
             for p, grad in self._gradients(group):
                 state = self.state[p]
                 if not state:
-                    state.update(step=step_count(), eta=step_count(lr), mu=step_count(1.0), ax=zeros_for(p))
-                step = advance(state)
-                eta, mu = number(state["eta"]), number(state["mu"])  # float32, as PyTorch keeps them
+                    state.update(step=self._first_count(group), eta=self._first_count(group, number(group["lr"])))
+                    state.update(mu=self._first_count(group, 1.0), ax=zeros_for(p))
+                step = wide(advance(state))
+                there = on_gpu(state["step"])
+                eta, mu = (
+                    wide(s.array) if there else number(s) for s in (state["eta"], state["mu"])
+                )  # float32 numbers
                 write(asgd_update, p, grad, state["ax"], eta=eta, mu=mu, **options)
                 state["eta"].array[...] = lr / (1 + lambd * lr * step) ** alpha
-                state["mu"].array[...] = 1 / max(1, step - t0)
+                steps_averaged = kernels_of(step).maximum(step - t0, 1) if there else max(1, step - t0)
+                state["mu"].array[...] = 1 / steps_averaged
         return loss

@@ -1,9 +1,11 @@
 """Muon: momentum, with every matrix of updates made orthogonal."""
 
 import math
+import operator
 from typing import Any
 
 from minigrad.backend import array_module, kernels_of
+from minigrad.kernels.optim_reference import fitted
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import check_at_least_zero, number, write, zeros_for
 from minigrad.tensor import Tensor
@@ -32,11 +34,12 @@ def orthogonalized(g: Any, coefficients: tuple[float, float, float], steps: int,
     tall = g.shape[0] > g.shape[1]
     x = _rounded(g.T if tall else g)
     kernels, xp = kernels_of(x), array_module(x)
+    product = operator.matmul if xp.__name__ == "numpy" else kernels.matmul  # which a CUDA graph can capture
     norm = _rounded(kernels.sqrt((x * x).sum()).reshape((1, 1)))
     x = _rounded(x / xp.maximum(norm, eps))
     for _ in range(steps):
-        gram = _rounded(x @ x.T)
-        x = _rounded(a * x + _rounded(b * gram + c * (gram @ gram)) @ x)
+        gram = _rounded(product(x, x.T))
+        x = _rounded(a * x + product(_rounded(b * gram + c * product(gram, gram)), x))
     return x.T if tall else x
 
 
@@ -45,7 +48,7 @@ def muon_update(
     grad: Any,
     momentum_buffer: Any,
     *,
-    lr: float,
+    lr: Any,
     weight_decay: float,
     momentum: float,
     nesterov: bool,
@@ -58,8 +61,8 @@ def muon_update(
     momentum_buffer += (1 - momentum) * (grad - momentum_buffer)
     update = grad + momentum * (momentum_buffer - grad) if nesterov else momentum_buffer
     direction = orthogonalized(update, ns_coefficients, ns_steps, eps)
-    param *= 1 - lr * weight_decay
-    param -= (lr * scale) * direction.astype(param.dtype)
+    param *= fitted(1 - lr * weight_decay, param)
+    param -= fitted(lr * scale, param) * direction.astype(param.dtype)
 
 
 class Muon(Optimizer):
@@ -75,6 +78,8 @@ class Muon(Optimizer):
     Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024); Liu et al., "Muon is scalable for
     LLM training" (2025, arXiv:2502.16982).
     """
+
+    can_be_captured = True
 
     def __init__(
         self,
@@ -121,8 +126,8 @@ class Muon(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returns."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            names = ("lr", "weight_decay", "momentum", "nesterov", "ns_coefficients", "eps", "ns_steps")
-            options = {name: number(group[name]) for name in names}
+            names = ("weight_decay", "momentum", "nesterov", "ns_coefficients", "eps", "ns_steps")
+            options = {"lr": self._rate(group), **{name: number(group[name]) for name in names}}
             for p, grad in self._gradients(group):
                 state = self.state[p]
                 if "momentum_buffer" not in state:

@@ -3,14 +3,15 @@
 from typing import Any
 
 from minigrad.backend import kernels_of
+from minigrad.kernels.optim_reference import fitted, wide
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
     advance,
     check_at_least_zero,
     check_betas,
     number,
+    on_gpu,
     refuse_differentiable,
-    step_count,
     write,
     zeros_for,
 )
@@ -23,10 +24,10 @@ def nadam_update(
     exp_avg: Any,
     exp_avg_sq: Any,
     *,
-    step: int,
-    by_gradient: float,
-    by_average: float,
-    lr: float,
+    step: Any,
+    by_gradient: Any,
+    by_average: Any,
+    lr: Any,
     beta1: float,
     beta2: float,
     eps: float,
@@ -39,16 +40,16 @@ def nadam_update(
     """
     g = -grad if maximize else grad
     if weight_decay and decoupled_weight_decay:
-        param *= 1 - lr * weight_decay
+        param *= fitted(1 - lr * weight_decay, param)
     elif weight_decay:
         g = g + weight_decay * param
     exp_avg += (1 - beta1) * (g - exp_avg)
     exp_avg_sq *= beta2
     exp_avg_sq += (1 - beta2) * g * g
-    denominator = kernels_of(param).sqrt(exp_avg_sq / (1 - beta2**step))
+    denominator = kernels_of(param).sqrt(exp_avg_sq / fitted(1 - beta2 ** wide(step), param))
     denominator += eps
-    param -= by_gradient * g / denominator
-    param -= by_average * exp_avg / denominator
+    param -= fitted(by_gradient, param) * g / denominator
+    param -= fitted(by_average, param) * exp_avg / denominator
 
 
 class NAdam(Optimizer):
@@ -58,10 +59,12 @@ class NAdam(Optimizer):
         p <- p - lr (mu_{t+1} m_t / (1 - M_{t+1}) + (1 - mu_t) g_t / (1 - M_t)) / (sqrt(v') + eps)
 
     with m, v, v' and `weight_decay` as in Adam; `decoupled_weight_decay` shrinks p by lr `weight_decay` p instead.
-    `foreach` and `capturable` are accepted and change nothing.
+    `foreach` is accepted and changes nothing; `capturable` is as in Adam.
 
     Dozat, "Incorporating Nesterov momentum into Adam" (2016).
     """
+
+    can_be_captured = True
 
     def __init__(
         self,
@@ -100,19 +103,19 @@ class NAdam(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returns."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            names = ("lr", "eps", "weight_decay", "decoupled_weight_decay", "maximize")
-            options = {name: number(group[name]) for name in names}
+            names = ("eps", "weight_decay", "decoupled_weight_decay", "maximize")
+            options = {"lr": self._rate(group), **{name: number(group[name]) for name in names}}
             beta1, beta2 = map(number, group["betas"])
             for p, grad in self._gradients(group):
                 state = self.state[p]
                 if not state:
-                    state.update(step=step_count(), mu_product=step_count(1.0))
+                    state.update(step=self._first_count(group), mu_product=self._first_count(group, 1.0))
                     state.update(exp_avg=zeros_for(p), exp_avg_sq=zeros_for(p))
-                step = advance(state)
+                step = wide(advance(state))
                 mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1))
                 product = state["mu_product"].array
                 product[...] = product * mu
-                so_far = float(product)
+                so_far = wide(product) if on_gpu(state["mu_product"]) else float(product)
                 factors = {
                     "by_gradient": options["lr"] * (1 - mu) / (1 - so_far),
                     "by_average": options["lr"] * mu_next / (1 - so_far * mu_next),

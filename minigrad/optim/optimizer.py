@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from minigrad import autograd
-from minigrad.optim.update import required
+from minigrad.optim.update import DeviceNumber, number, on_gpu, required, step_count
 from minigrad.tensor import HookHandle, Tensor, from_raw
 
 SCALARS = ("step", "mu_product", "mu", "eta")  # pieces of state that are one number of a parameter, whatever its shape
@@ -35,6 +35,8 @@ class Optimizer:
     Raises TypeError for anything but tensors, ValueError for an empty list, a parameter in two groups, or a tensor
     that is not a leaf; a parameter twice in one group is warned of, as in PyTorch.
     """
+
+    can_be_captured = False  # whether a subclass's step computes with rates and counts in device memory
 
     def __init__(self, params: Params, defaults: dict[str, Any]):
         if isinstance(params, Tensor):
@@ -61,6 +63,8 @@ class Optimizer:
             cls.step = _with_hooks(vars(cls)["step"])  # type: ignore[method-assign]
 
     def _forget_hooks(self) -> None:
+        self._captured = False  # by graphs.captured(): then every group is capturable
+        self._rates: dict[int, DeviceNumber] = {}  # by position of the group
         self._step_pre_hooks: dict[Any, Callable] = {}
         self._step_post_hooks: dict[Any, Callable] = {}
         self._opt_called = False  # a scheduler warns if it is stepped first
@@ -140,6 +144,56 @@ class Optimizer:
                 )
             yield p, gradient.array
 
+    # ------------------------------------------------------------------ in device memory, for a captured step
+
+    def _on_device(self, group: dict[str, Any]) -> bool:
+        """Whether step counts and rate of a group are to lie in device memory: it is capturable, and all on a GPU."""
+        return (self._captured or bool(group.get("capturable"))) and all(on_gpu(p) for p in group["params"])
+
+    def _rate(self, group: dict[str, Any]) -> Any:
+        """The learning rate: a number, or a 0-d float64 array in device memory, always the same one."""
+        rate = group["lr"]
+        if not self._on_device(group):
+            return number(rate)
+        if isinstance(rate, Tensor) and on_gpu(rate):
+            return rate.array.astype("float64").reshape(())
+        place = next(i for i, other in enumerate(self.param_groups) if other is group)
+        if place not in self._rates:
+            self._rates[place] = DeviceNumber(group["params"][0])
+        return self._rates[place].holding(number(rate))
+
+    def _first_count(self, group: dict[str, Any], start: float = 0.0) -> Tensor:
+        """The step count of a new parameter, where the counts of its group lie."""
+        return step_count(start, like=group["params"][0] if self._on_device(group) else None)
+
+    def write_rates(self) -> None:
+        """Bring the rates in device memory up to date, before a captured step is replayed."""
+        for group in self.param_groups:
+            self._rate(group)
+
+    def make_capturable(self) -> None:
+        """Keep rates and step counts in device memory from now on; what `graphs.captured` does to its optimizers.
+
+        NotImplementedError for a method whose steps need numbers on the host.
+        """
+        if not self.can_be_captured:
+            raise NotImplementedError(
+                f"a step of {type(self).__name__} needs numbers on the host and cannot be captured: use another "
+                "optimizer, such as AdamW, or call its step() outside the captured function"
+            )
+        self._captured = True
+        self._place_counts()
+
+    def _place_counts(self) -> None:
+        """Move the step counts of groups that are in device memory there."""
+        for group in self.param_groups:
+            if self._on_device(group):
+                for p in group["params"]:
+                    state = self.state.get(p, {})
+                    for name in SCALARS:
+                        if name in state and not (isinstance(state[name], Tensor) and on_gpu(state[name])):
+                            state[name] = step_count(number(state[name]), like=p)
+
     # ------------------------------------------------------------------ saving
 
     def state_dict(self) -> dict[str, Any]:
@@ -187,6 +241,7 @@ class Optimizer:
         for key, value in state_dict["state"].items():
             state[parameter.get(key, key)] = _fitted(value, parameter[key]) if key in parameter else value
         self.state, self.param_groups = state, groups
+        self._place_counts()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}

@@ -4,11 +4,10 @@ from typing import Any
 
 from minigrad.optim.optimizer import Closure, Optimizer, Params
 from minigrad.optim.update import (
-    advance,
+    advance_all,
     check_at_least_zero,
     number,
     refuse_differentiable,
-    step_count,
     write_all,
     zeros_for,
 )
@@ -22,11 +21,13 @@ class RMSprop(Optimizer):
         p <- p - lr u_t                                  with momentum m:  b_t = m b_{t-1} + u_t,  p <- p - lr b_t
 
     with g the gradient plus `weight_decay` p. `centered` divides by the standard deviation, v_t less the square of the
-    running mean of g, instead. `foreach` and `capturable` are accepted and change nothing.
+    running mean of g, instead. `foreach` is accepted and changes nothing; `capturable` is as in Adam.
 
     Hinton, "Neural networks for machine learning", lecture 6e (2012); centered: Graves, "Generating sequences with
     recurrent neural networks" (2013), where eps stands inside the root.
     """
+
+    can_be_captured = True
 
     def __init__(
         self,
@@ -64,22 +65,21 @@ class RMSprop(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returns."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            options = {
-                name: number(group[name]) for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")
-            }
+            names = ("alpha", "eps", "weight_decay", "momentum", "maximize")
+            options = {"lr": self._rate(group), **{name: number(group[name]) for name in names}}
             rows = []
             for p, grad in self._gradients(group):
                 state = self.state[p]
                 if not state:
-                    state["step"] = step_count()
+                    state["step"] = self._first_count(group)
                     state["square_avg"] = zeros_for(p)
                 if group["momentum"] and "momentum_buffer" not in state:
                     state["momentum_buffer"] = zeros_for(p)
                 if group["centered"] and "grad_avg" not in state:
                     state["grad_avg"] = zeros_for(p)
-                advance(state)
                 mean = state["grad_avg"] if group["centered"] else None
                 moving = state["momentum_buffer"] if group["momentum"] else None
                 rows.append((p, grad, state["square_avg"], mean, moving))
+            advance_all([self.state[row[0]] for row in rows])
             write_all("rmsprop_update", rows, **options)
         return loss

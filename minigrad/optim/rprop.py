@@ -9,7 +9,6 @@ from minigrad.optim.update import (
     check_at_least_zero,
     number,
     refuse_differentiable,
-    step_count,
     write,
     zeros_for,
 )
@@ -46,11 +45,13 @@ class Rprop(Optimizer):
         s <- min(max(s eta, smallest), largest)          eta = `etas`[1] where g_t g_{t-1} > 0, `etas`[0] where < 0
         p <- p - s sign(g_t)                             where the sign has turned, g_t counts as 0
 
-    s starts as lr; `step_sizes` are the smallest and the largest. `foreach` and `capturable` are accepted and change
-    nothing.
+    s starts as lr; `step_sizes` are the smallest and the largest. `foreach` is accepted and changes nothing;
+    `capturable` is as in Adam.
 
     Riedmiller and Braun, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm" (1993).
     """
+
+    can_be_captured = True
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class Rprop(Optimizer):
                 state = self.state[p]
                 if not state:
                     sizes = array_module(p.array).full_like(p.array, number(group["lr"]))
-                    state.update(step=step_count(), prev=zeros_for(p), step_size=from_raw(sizes))
+                    state.update(step=self._first_count(group), prev=zeros_for(p), step_size=from_raw(sizes))
                 advance(state)
                 write(rprop_update, p, grad, state["prev"], state["step_size"], **options)
         return loss

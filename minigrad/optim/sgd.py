@@ -35,6 +35,8 @@ class SGD(Optimizer):
     Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning" (2013).
     """
 
+    can_be_captured = True
+
     def __init__(
         self,
         params: Params,
@@ -65,8 +67,8 @@ class SGD(Optimizer):
         """Update every parameter that has a gradient; returns what `closure` returns."""
         loss = self._evaluate(closure)
         for group in self.param_groups:
-            names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
-            options = {name: number(group[name]) for name in names}
+            names = ("momentum", "dampening", "weight_decay", "nesterov", "maximize")
+            options = {"lr": self._rate(group), **{name: number(group[name]) for name in names}}
             batches: dict[tuple, list] = {}  # by kind of array and by whether it is the first step: nearly always one
             for p, grad in self._gradients(group):
                 buffer, first = None, False

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad import creation, dtype as dtypes
-from minigrad.backend import array_module, kernels_of
+from minigrad.backend import array_module, backend_of, kernels_of
 from minigrad.tensor import Tensor, from_raw
 
 
@@ -21,19 +21,54 @@ def zeros_for(p: Tensor) -> Tensor:
     return from_raw(array_module(p.array).zeros_like(p.array))
 
 
-def step_count(start: float = 0.0) -> Tensor:
-    """The number of steps a parameter has taken, as a 0-d float32 tensor on the host: reading it waits for no GPU."""
-    return creation.full((), start, dtype=dtypes.float32, device="cpu")
+def on_gpu(x: Tensor) -> bool:
+    return backend_of(x.array).device_type == "cuda"
 
 
-def advance(state: dict[str, Any]) -> int:
-    """Add one to the step count of a parameter's state; the new number."""
-    step = state["step"]
-    if not isinstance(step, Tensor):  # a bare number, from an old state dict
-        step = state["step"] = step_count(step)
-    count = int(step.array.item()) + 1
-    step.array[...] = count
-    return count
+def step_count(start: float = 0.0, like: Tensor | None = None) -> Tensor:
+    """The number of steps a parameter has taken, as a 0-d float32 tensor. On the host, where reading it waits for no
+    GPU, or, for a step that is to be captured, on the device of the tensor `like`.
+    """
+    return creation.full((), start, dtype=dtypes.float32, device="cpu" if like is None else like.device)
+
+
+def advance(state: dict[str, Any]) -> Any:
+    """Add one to the step count of a parameter's state; the new number, or the count's own array if it is on a GPU."""
+    return advance_all([state])[0]
+
+
+def advance_all(states: Sequence[dict[str, Any]]) -> list[Any]:
+    """`advance` for all of them, those on a GPU in one launch."""
+    counts, there = [], []
+    for state in states:
+        step = state["step"]
+        if not isinstance(step, Tensor):  # a bare number, from an old state dict
+            step = state["step"] = step_count(step)
+        if on_gpu(step):
+            there.append(step.array)
+            counts.append(step.array)
+            continue
+        count = int(step.array.item()) + 1
+        step.array[...] = count
+        counts.append(count)
+    if there:
+        kernels_of(there[0]).count_up(there)
+    return counts
+
+
+class DeviceNumber:
+    """A number that lies in device memory, always at the same place: a float64 array without axes."""
+
+    def __init__(self, like: Tensor):
+        self.array = array_module(like.array).empty((), "float64")
+        self.value: float | None = None  # what has been written there
+
+    def holding(self, value: float) -> Any:
+        """The array, with that value in it. Nothing is uploaded: a kernel takes the value along."""
+        if value != self.value:
+            self.array.fill(value)
+            self.value = value
+        return self.array
 
 
 def number(value: Any) -> Any:

@@ -19,6 +19,7 @@ from strict_cupy import as_cuda, no_sync, strict
 import minigrad as mg
 from minigrad import backend, ops
 from minigrad.kernels import common, cuda as sources, gpu, optim_reference
+from minigrad.kernels.cuda import lists
 from minigrad.nn import functional as F
 
 RNG = np.random.default_rng(0)
@@ -261,6 +262,56 @@ def test_rows_of_equal_ids_add_up_in_order(card) -> None:
     with no_sync():
         gpu.add_rows(found, upload(ids), upload(rows))
     np.testing.assert_array_equal(found.get(), wanted)
+
+
+@pytest.mark.parametrize("n", [1, 255, 257, 600])
+def test_ids_are_sorted_stably(card, n) -> None:
+    ids = RNG.integers(-3, 20, n)
+    with no_sync():
+        found = lists._sorted(upload(ids))
+    order = np.argsort(ids, kind="stable")
+    np.testing.assert_array_equal(found[1].get(), order)
+    np.testing.assert_array_equal(found[0].get(), ids[order])
+
+
+def test_ids_and_labels_out_of_range_do_no_harm(card) -> None:
+    """Where nobody has looked yet: nothing is written outside, and a loss with such a label is nan."""
+    buffer, rows = normal(3, 4), normal(5, 4)
+    ids = np.array([2, 10**12, -1, 3, 2])
+    found = upload(buffer)
+    gpu.add_rows(found, upload(ids), upload(rows))
+    wanted = buffer.copy()
+    wanted[2] += rows[0] + rows[4]
+    np.testing.assert_allclose(found.get(), wanted, rtol=1e-6)
+    loss, _ = gpu.cross_entropy_fwd(upload(rows), upload(np.array([0, -7, 4, 10**12, 3])), -100, 0.0)
+    assert np.isnan(loss.get()).tolist() == [False, True, True, True, False]
+
+
+@pytest.mark.parametrize("decoupled", [True, False])
+def test_adam_with_counts_and_rate_in_device_memory(card, decoupled) -> None:
+    shapes = [(3, 5), (9001,), ()]
+    arrays = [[np.asarray(normal(*s)) for s in shapes] for _ in range(3)]
+    arrays.append([np.asarray(np.abs(normal(*s))) for s in shapes])
+    by_host, by_device = ([[upload(a) for a in part] for part in arrays] for _ in range(2))
+    how = {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1, "decoupled": decoupled}
+    gpu.adam_update(*by_host, None, lr=0.01, step=[1, 2, 3], **how)
+    steps, rate = [upload(np.asarray(float(t), np.float32)) for t in range(3)], upload(np.asarray(0.01))
+    with no_sync():
+        gpu.count_up(steps)
+        gpu.adam_update(*by_device, None, lr=rate, step=steps, **how)
+    assert [float(t.get()) for t in steps] == [1, 2, 3]
+    for ours, theirs in zip(by_device, by_host, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a.get(), b.get(), rtol=1e-6)
+
+
+def test_tables_are_uploaded_once(card) -> None:
+    values = np.arange(5)
+    first = lists._table(values, 0)
+    assert lists._table(values, 0) is first and lists._table(values + 1, 0) is not first
+    for i in range(lists.MOST_TABLES):
+        lists._table(values + 10 + i, 0)
+    assert len(lists._tables) == lists.MOST_TABLES and lists._table(values, 0) is not first
 
 
 @pytest.mark.parametrize("n", [0, 1, 6, 1027])

@@ -172,7 +172,7 @@ def test_each_kernel_runs_in_both_forms(monkeypatch):
     alone = results()
     monkeypatch.setattr(threads, "parts", lambda work, smallest: 2)
     together = results()
-    assert len(kernels()) == 92
+    assert len(kernels()) == 93
     assert [name for name, kernel in kernels().items() if not kernel.signatures] == []
     for name, arrays in alone.items():
         for a, b in zip(arrays, together[name], strict=True):

@@ -6,7 +6,7 @@ import numpy as np
 import optim_cases as cases
 import pytest
 import strict_cupy
-from strict_modes import no_sync
+from strict_modes import capturing, no_sync
 
 import minigrad
 from minigrad import optim
@@ -47,6 +47,55 @@ def test_steps_never_wait_for_the_device(kind, options, dtype):
     assert {name: value.device.type for name, value in saved.items()} == {
         name: "cpu" if name in cases.SCALARS else "cuda" for name in saved
     }
+
+
+CAPTURED = [(kind, options) for kind, options in ALL if getattr(optim, kind).can_be_captured]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize(("kind", "options"), CAPTURED, ids=str)
+def test_capturable_steps_need_nothing_from_the_host(kind, options, dtype):
+    """Rates and counts stay on the device, and what is computed of them there is what the host would compute."""
+    dtype = getattr(minigrad, dtype)
+    (p, gradient), (q, same) = on("cpu", dtype), on("cuda", dtype)
+    here, there = getattr(optim, kind)([p], **options), getattr(optim, kind)([q], **options)
+    there.make_capturable()
+    for step in range(4):
+        here.param_groups[0]["lr"] = there.param_groups[0]["lr"] = 0.05 / (step + 1)
+        p.grad, q.grad = gradient, same
+        here.step()
+        there.write_rates()
+        with no_sync() if step == 0 else capturing():
+            there.step()
+    np.testing.assert_allclose(q.detach().cpu().numpy(), p.detach().numpy(), rtol=2e-6 if dtype.itemsize > 2 else 2e-3)
+    state = there.state_dict()["state"].get(0, {})
+    assert {value.device.type for value in state.values()} <= {"cuda"}
+    fresh = getattr(optim, kind)([q], **options)
+    fresh.make_capturable()
+    fresh.load_state_dict(there.state_dict())
+    assert {value.device.type for value in fresh.state[q].values()} <= {"cuda"}
+    if "step" in state:
+        assert state["step"].item() == fresh.state[q]["step"].item() == 4
+
+
+def test_capturable_changes_nothing_on_the_host():
+    p, gradient = on("cpu", minigrad.float32)
+    optimizer = optim.Adam([p], capturable=True)
+    p.grad = gradient
+    optimizer.step()
+    assert optimizer.state[p]["step"].device.type == "cpu"
+
+
+def test_a_rate_in_a_tensor_on_the_device_is_read_there():
+    q, gradient = on("cuda", minigrad.float32)
+    rate = minigrad.tensor(0.5, device="cuda")
+    optimizer = optim.SGD([q], lr=rate)
+    optimizer.make_capturable()
+    q.grad = gradient
+    before = q.detach().cpu().numpy()
+    with capturing():
+        optimizer.step()
+    np.testing.assert_allclose(q.detach().cpu().numpy(), before - 0.5 * gradient.cpu().numpy(), rtol=1e-6)
 
 
 def test_parameters_on_both_devices_in_one_group():

@@ -17,7 +17,7 @@ from minigrad import backend
 BLOCK = 256  # threads; shared.cuh says the same
 _DTYPES = {
     "float": "float32", "index_t": "int64", "int": "int32", "unsigned": "uint32", "unsigned char": "uint8",
-    "unsigned long long": "uint64",
+    "unsigned long long": "uint64", "double": "float64",
 }  # fmt: skip
 _KERNEL = re.compile(r'extern "C" __global__ void (\w+)\((.*?)\)', re.DOTALL)
 

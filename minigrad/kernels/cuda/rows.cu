@@ -63,7 +63,9 @@ extern "C" __global__ void cross_entropy_fwd(const float* x, const index_t* labe
         float log_sum = e.top + logf(e.sum);
         lse[blockIdx.x] = log_sum;
         float value = 0.0f;
-        if (label != ignored) value = (1.0f - smoothing) * (log_sum - x[label]);
+        bool outside = label < 0 || label >= n;  // nan: the host has not looked, and there is nothing to read
+        float at_label = outside ? __int_as_float(0x7fc00000) : x[label];
+        if (label != ignored) value = (1.0f - smoothing) * (log_sum - at_label);
         if (label != ignored && smoothing > 0.0f) value += smoothing * (log_sum - mean);
         loss[blockIdx.x] = value;
     }

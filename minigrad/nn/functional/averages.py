@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.backend import to_device
+from minigrad.backend import constant
 from minigrad.tensor import Tensor, from_raw
 
 
@@ -22,10 +22,10 @@ def averages_along(x: Tensor, dim: int, out: int) -> Tensor:
 
 def along(x: Tensor, dim: int, matrix: np.ndarray) -> Tensor:
     """M x along dim -1 or -2: every line of x (..., n) becomes one of len(M) entries."""
-    constant = from_raw(to_device(matrix.astype(x.array.dtype), str(x.device)))
+    fixed = from_raw(constant(matrix.astype(x.array.dtype), str(x.device)))
     if dim == -1:
-        return ops.matmul_any(x, constant.swapaxes(0, 1))
-    return ops.matmul_any(constant, x)
+        return ops.matmul_any(x, fixed.swapaxes(0, 1))
+    return ops.matmul_any(fixed, x)
 
 
 @functools.lru_cache(maxsize=64)

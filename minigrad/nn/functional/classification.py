@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from minigrad import ops
+from minigrad import late_checks, ops
 from minigrad.arguments import must_share_dtype
-from minigrad.backend import bare, holds_anywhere, holds_everywhere, kernels_of
+from minigrad.backend import bare, holds_anywhere, kernels_of
 from minigrad.explain import noted
 from minigrad.grad_names import named
 from minigrad.mixed_precision import full_precision
@@ -126,12 +126,14 @@ def check_labels(labels: Any, classes: int, ignore_index: int) -> bool:
     """IndexError for the first label outside 0 .. classes - 1 that is not `ignore_index`; True if none is that."""
     if not labels.size:
         return True
-    kernels = kernels_of(labels)
-    low, high = kernels.bounds(labels)
+    kernels, later = kernels_of(labels), late_checks.is_postponed(labels)
+    low, high = (-1, classes) if later else kernels.bounds(labels)
     if low >= 0 and high < classes:
         return not low <= ignore_index <= high
     outside = kernels.logical_and(kernels.logical_or(labels < 0, labels >= classes), labels != ignore_index)
-    if holds_anywhere(outside):
+    if later:
+        late_checks.note(outside, IndexError, f"a target is out of bounds: labels go from 0 to {classes - 1}")
+    elif holds_anywhere(outside):
         bad = int(bare(labels).reshape(-1)[int(bare(outside).reshape(-1).argmax())])
         raise noted(
             IndexError(f"Target {bad} is out of bounds."),
@@ -184,11 +186,11 @@ def binary_cross_entropy(
         )
     must_share_dtype("binary_cross_entropy", input=input, target=target)
     inside = ops.logical_and(input.array >= 0, input.array <= 1)
-    if not holds_everywhere(inside):
-        raise noted(
-            RuntimeError("all elements of input should be between 0 and 1"),
-            "binary_cross_entropy takes probabilities; for scores there is binary_cross_entropy_with_logits",
-        )
+    error = noted(
+        RuntimeError("all elements of input should be between 0 and 1"),
+        "binary_cross_entropy takes probabilities; for scores there is binary_cross_entropy_with_logits",
+    )
+    late_checks.refuse(ops.logical_not(inside), error)
     loss = ops.bce(input, target)
     return reduced(loss if weight is None else loss * weight, reduction, "BinaryCrossEntropyBackward0")
 

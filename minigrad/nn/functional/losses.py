@@ -7,8 +7,7 @@ All take `reduction`: "none" gives the losses one by one, "mean" (the default) a
 import warnings
 from collections.abc import Callable
 
-from minigrad import ops
-from minigrad.backend import holds_anywhere
+from minigrad import late_checks, ops
 from minigrad.mixed_precision import full_precision
 from minigrad.nn.functional.distance import pairwise_distance
 from minigrad.nn.functional.reduction import reduced, reduction_of, warn_of_broadcast
@@ -151,8 +150,7 @@ def gaussian_nll_loss(
         var = var.unsqueeze(-1)
     elif tuple(var.array.shape) not in (shape, (*shape[:-1], 1)):
         raise ValueError(f"var is of incorrect size: {tuple(var.shape)} for an input {shape}")
-    if holds_anywhere(var.detach() < 0):
-        raise ValueError("var has negative entry/entries")
+    late_checks.refuse(var.detach() < 0, ValueError("var has negative entry/entries"))
     fixed = var.detach()
     variance = var + (fixed.clamp(min=eps) - fixed)
     return reduced(ops.gaussian_nll(input, target, variance, full=full), reduction)

@@ -5,8 +5,7 @@
 
 from collections.abc import Callable
 
-from minigrad import ops
-from minigrad.backend import holds_anywhere
+from minigrad import late_checks, ops
 from minigrad.dtype import int64
 from minigrad.mixed_precision import full_precision
 from minigrad.nn.functional.activation import logsigmoid
@@ -33,8 +32,7 @@ def multi_margin_loss(
     classes = rows.array.shape[1]
     if weight is not None and tuple(weight.array.shape) != (classes,):
         raise RuntimeError(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
-    if holds_anywhere((labels < 0) | (labels >= classes)):
-        raise RuntimeError("target out of range")
+    late_checks.refuse((labels < 0) | (labels >= classes), RuntimeError("target out of range"))
     short = (margin - rows.gather(1, labels.unsqueeze(1)) + rows).clamp(min=0)
     short = short if p == 1 else short * short
     wrong = labels.unsqueeze(1) != labels.new_tensor(list(range(classes)))
@@ -62,8 +60,8 @@ def multilabel_margin_loss(
     shape = input.array.shape if input.array.ndim == 2 else (1, *input.array.shape)
     rows, labels = input.reshape(shape), target.reshape(shape)
     classes = shape[1]
-    if holds_anywhere((labels < -1) | (labels >= classes)):
-        raise RuntimeError("argument #2 'target' is out of range")
+    out_of_range = RuntimeError("argument #2 'target' is out of range")
+    late_checks.refuse((labels < -1) | (labels >= classes), out_of_range)
     listed = ((labels == -1).long().cumsum(1) == 0).array if labels.numel() else labels.array == 0
     places = ops.where(listed, labels, 0)
     is_label = rows.detach().new_zeros(shape).scatter_add(1, places, ops.where(listed, rows.detach() * 0 + 1, 0.0)) > 0
