@@ -18,6 +18,7 @@ import numpy as np
 from minigrad import autograd, late_checks, pytree
 from minigrad.backend import array_module, kernels_of, to_host
 from minigrad.kernels.cuda.graph import CannotCapture, Graph
+from minigrad.kernels.cuda.product import capturable
 from minigrad.optim.update import on_gpu
 from minigrad.step_state import Fingerprint, Outside, StepState, copies, keep_memory, put_back, same_bits
 from minigrad.tensor import Tensor, from_raw
@@ -154,7 +155,7 @@ class Captured:
         return outputs
 
     def _eagerly(self, leaves: list, spec: Any) -> Any:
-        with late_checks.postponed(wait=True):
+        with capturable(), late_checks.postponed(wait=True):
             return pytree.map_leaves(_detached, _called(self._step, spec, leaves))
 
     def _note(self, text: str) -> None:
@@ -179,7 +180,7 @@ class _Replay:
         _set_gradients(self._leaves, [None] * len(before))
 
         def recorded() -> Any:
-            with late_checks.postponed() as checks:
+            with capturable(), late_checks.postponed() as checks:
                 outputs = pytree.map_leaves(_detached, _called(step, spec, self._inputs))
                 keep_memory(self._tensors, self._arrays)
                 found, self._spec = pytree.flatten(outputs)

@@ -11,27 +11,33 @@ from strict_modes import product_function
 import minigrad as mg
 from minigrad import graphs, nn, optim
 from minigrad.kernels import common, gpu
+from minigrad.kernels.cuda.product import capturable
 from minigrad.nn import functional as F
 
 
 @pytest.fixture(params=["cuda", "common"], autouse=True)
 def card(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, on_card: bool) -> Iterator[None]:
-    """Device "cuda" with the kernels of a GPU (their source, run by the CPU), and with the definitions alone."""
+    """Device "cuda" with the kernels of a GPU (their source, run by the CPU), and with the definitions alone.
+
+    Steps that are not captured take the product that can be, too, so that they can be compared to the bit.
+    """
     if on_card:
-        yield
+        with capturable():
+            yield
         return
     if request.param == "cuda" and cuda_on_host.COMPILER is None:
         pytest.skip("no C++ compiler: install g++ (or clang++) to run the CUDA kernels on the CPU")
     kernels = gpu if request.param == "cuda" else common
-    usual = kernels.matmul
+    usual = common.matmul
 
-    def matmul(a, b, bias=None):  # the one product that may be captured
+    def matmul(a, b, bias=None):  # as if CuPy's product could be captured
         with product_function():
             return usual(a, b, bias)
 
-    monkeypatch.setattr(kernels, "matmul", matmul)
+    if kernels is common:  # on a GPU our own kernel takes its place
+        monkeypatch.setattr(common, "matmul", matmul)
     monkeypatch.setattr(strict_cupy.strict, "RawModule", cuda_on_host.RawModule, raising=False)
-    with strict_cupy.as_cuda(kernels):
+    with strict_cupy.as_cuda(kernels), capturable():
         yield
 
 

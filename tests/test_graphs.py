@@ -9,6 +9,7 @@ from graph_steps import batches, card as card, made_for, network, run_both, trai
 
 import minigrad as mg
 from minigrad import graphs, nn, optim
+from minigrad.kernels.cuda import product
 from minigrad.nn import functional as F
 
 
@@ -183,6 +184,21 @@ def test_gradients_zeroed_outside_and_then_not():
             step(*batches(1)[0])
         results.append([p.grad.tolist() for p in model.parameters()])
     assert results[0] == results[1]
+
+
+def test_a_captured_step_takes_the_product_that_can_be_captured():
+    with product.capturable(False):  # as outside of these tests
+        losses, replays = [], 0
+        for capture in (False, True):
+            model = network().eval()  # no dropout
+            optimizer = optim.SGD(model.parameters(), lr=0.1)
+            step = trainer(model, optimizer)
+            if capture:
+                step = graphs.captured(step, model, optimizer)
+            losses.append([step(*batch).item() for batch in batches(6)])
+            replays = getattr(step, "replays", 0)
+    assert replays == 3
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
 
 
 def test_a_product_that_cupy_does_not_capture_leaves_the_step_as_it_is(card, monkeypatch, on_card):

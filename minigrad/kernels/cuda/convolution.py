@@ -1,4 +1,4 @@
-"""Convolution in two dimensions and its adjoints on the GPU: which of them convolution.cu takes, and its grid.
+"""Convolution in two dimensions and its adjoints on the GPU: which of them products.cu takes, and its grid.
 
 The names and meaning are those of kernels/common_conv.py, which takes what is not float32 (or wider than float16's two
 bytes: those are widened on the way in) and what is empty.
@@ -13,7 +13,7 @@ from minigrad.kernels.common_conv import Pair, out_size
 from minigrad.kernels.common_nn import _in_float32
 from minigrad.kernels.cuda import launch
 
-TILE = 64  # convolution.cu says the same
+TILE = 64  # products.cu says the same
 ENOUGH_BLOCKS = 512  # of the gradient of a weight: the places are summed in parts until there are so many
 SMALLEST_PART = 256  # places that a part sums
 MOST_BLOCKS_Y = 65535  # CUDA's limit for the second axis of a grid

@@ -2,17 +2,40 @@
 
 CuPy hands two matrices to cuBLAS as they are: transposed views without a copy, two-byte floats with float32 sums.
 Arrays of three axes and more go another way, on which operands are copied, float16 widened, and bfloat16 refused.
+
+CuPy refuses cuBLAS while a stream captures. Inside `capturable()` float32 goes to a kernel of our own (products.cu), in
+the runs before a capture too, so that they compute to the bit what a replay does.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from minigrad.backend import array_module
 from minigrad.kernels import common
+from minigrad.kernels.cuda import launch
+
+TILE = 64  # products.cu says the same
+MOST_BLOCKS_Y = 65535  # CUDA's limit for the second axis of a grid
+_capturable = False
+
+
+@contextmanager
+def capturable(on: bool = True) -> Iterator[None]:
+    """Inside, products of float32 may be captured; or not."""
+    global _capturable
+    former, _capturable = _capturable, on
+    try:
+        yield
+    finally:
+        _capturable = former
 
 
 def matmul(a: Any, b: Any, bias: Any = None) -> Any:
     """a @ b (+ bias): (..., n, k) @ (..., k, m) -> (..., n, m), leading axes broadcast; bias (m,) or None."""
+    if _capturable and (y := _own(a, b, bias)) is not None:
+        return y
     if a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous and a.size:
         rows = a.reshape((a.size // a.shape[-1], a.shape[-1]))  # one product for all leading axes together
         return common.matmul(rows, b, bias).reshape((*a.shape[:-1], b.shape[-1]))
@@ -33,3 +56,35 @@ def _one_by_one(a: Any, b: Any) -> Any:
     for i in range(count):
         y[i] = common.matmul(a[i], b[i])
     return y.reshape((*lead, *y.shape[-2:]))
+
+
+def _own(a: Any, b: Any, bias: Any) -> Any:
+    """The product by our kernel; None for what it does not take."""
+    (n, k), m = a.shape[-2:], b.shape[-1]
+    arrays = [x for x in (a, b, bias) if x is not None]
+    fits = k == b.shape[-2] and (bias is None or bias.shape == (m,))
+    if not fits or any(x.dtype != "float32" or not x.size for x in arrays):
+        return None
+    if b.ndim == 2 and a.ndim > 2 and a.flags.c_contiguous:
+        y = _own(a.reshape((-1, k)), b, bias)  # all leading axes together
+        return None if y is None else y.reshape((*a.shape[:-1], m))
+    lead = array_module(a).broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    count, rows = math.prod(lead), -(-n // TILE)
+    if count * rows > MOST_BLOCKS_Y:
+        return None
+    y = array_module(a).empty((*lead, n, m), "float32")
+    (left, a_step, a_turned), (right, b_step, b_turned) = (_operand(x, lead) for x in (a, b))
+    given = None if bias is None else (array_module(a).ascontiguousarray(bias), m)
+    launch("matmul", (-(-m // TILE), count * rows), (left, left.size), (right, right.size), given, (y, y.size), n, m, k,
+           a_step, b_step, a_turned, b_turned)  # fmt: skip
+    return y
+
+
+def _operand(x: Any, lead: tuple[int, ...]) -> tuple[Any, int, int]:
+    """(contiguous memory, from one matrix to the next in it, whether they lie transposed); no copy of one for all."""
+    if x.ndim > 2 and x.shape[:-2] != lead:
+        x = array_module(x).broadcast_to(x, (*lead, *x.shape[-2:]))
+    turned = x.swapaxes(-1, -2)
+    transposed = turned.flags.c_contiguous and not x.flags.c_contiguous
+    memory = turned if transposed else array_module(x).ascontiguousarray(x)
+    return memory, x.shape[-1] * x.shape[-2] if x.ndim > 2 else 0, int(transposed)

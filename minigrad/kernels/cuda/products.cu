@@ -1,5 +1,6 @@
-// Convolution in two dimensions and its two adjoints, each as one matrix product whose right side is never stored:
-// its numbers are gathered from the images on their way into shared memory. See kernels/common_conv.py for the formulas.
+// Matrix products, and convolution in two dimensions with its two adjoints: each of these is a product whose right side is
+// never stored, as its numbers are gathered from the images on their way into shared memory. The formulas stand in
+// kernels/common_conv.py.
 //
 //             rows m                  columns n                  summed over k
 //   forward   output channels         places of the output       (input channel, kernel place)
@@ -25,6 +26,18 @@ __device__ __forceinline__ Step tap(Window w, index_t k, index_t apart) {  // k 
     int size = w.kh * w.kw, inside = (int)(k % size);
     return {k / size * apart, inside / w.kw * w.dh, inside % w.kw * w.dw};
 }
+
+struct Matrices {
+    const float *a, *b, *bias;
+    float* c;
+    index_t N, a_row, a_column, b_row, b_column;  // the steps in memory from row to row and from column to column
+    const float* source;                          // this thread's column of b
+    __device__ void column(index_t n) { source = b + n * b_column; }
+    __device__ Step step(index_t k) const { return {k, 0, 0}; }
+    __device__ float left(index_t m, index_t k, Step) const { return a[m * a_row + k * a_column]; }
+    __device__ float right(Step s) const { return source[s.at * b_row]; }
+    __device__ void store(index_t m, index_t n, float value) const { c[m * N + n] = value + (bias ? bias[n] : 0.0f); }
+};
 
 struct Forward {
     const float *x, *weight, *bias;
@@ -139,6 +152,16 @@ __device__ __forceinline__ void make_tile(Product p, index_t M, index_t N, index
     for (int r = 0; r < OWN; r++)
         for (int c = 0; c < OWN; c++)
             if (m0 + ty + r * SIDE < M && n0 + tx + c * SIDE < N) p.store(m0 + ty + r * SIDE, n0 + tx + c * SIDE, sums[r][c]);
+}
+
+// c = a @ b + bias for each of a batch: a (M, K) or, transposed, (K, M); b (K, N) or (N, K), `a_step` and `b_step` from one
+// matrix to the next, 0 where one serves all. The second axis of the grid counts matrix and tile of rows.
+extern "C" __global__ void matmul(const float* a, const float* b, const float* bias_or_null, float* c, index_t M, index_t N,
+                                  index_t K, index_t a_step, index_t b_step, int a_transposed, int b_transposed) {
+    index_t tiles = (M + TILE - 1) / TILE, which = blockIdx.y / tiles;
+    Matrices p = {a + which * a_step, b + which * b_step, bias_or_null, c + which * M * N, N, a_transposed ? 1 : K,
+                  a_transposed ? M : 1, b_transposed ? 1 : N, b_transposed ? K : 1, b};
+    make_tile(p, M, N, blockIdx.y % tiles * TILE, (index_t)blockIdx.x * TILE, 0, K);
 }
 
 // The second axis of the grid counts (part,) group and tile of rows; `tiles` are those of a group.
