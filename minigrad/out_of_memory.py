@@ -54,7 +54,8 @@ def holders(device_type: str) -> dict[str, tuple[int, int]]:
     from minigrad.nn.parameter import Parameter
     from minigrad.tensor import Tensor
 
-    objects = [x for x in gc.get_objects() if isinstance(x, (Node, Tensor))]
+    # By type: isinstance() would ask a weak proxy, which is in the list too, for the object that it may have lost.
+    objects = [x for x in gc.get_objects() if issubclass(type(x), (Node, Tensor))]
     sizes: dict[str, int] = defaultdict(int)
     counts: dict[str, int] = defaultdict(int)
     seen: set[int] = set()

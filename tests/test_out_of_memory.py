@@ -1,6 +1,8 @@
 """Out of memory: one more try, then an error that says what was asked for, who holds what, and what to do."""
 
+import gc
 import types
+import weakref
 
 import numpy as np
 import pytest
@@ -50,6 +52,14 @@ def test_in_backward_too(monkeypatch) -> None:
     with pytest.raises(mg.OutOfMemoryError, match="div asked for too much"):
         (y / 2).backward()
     assert len(calls) == 2
+
+
+def test_a_dead_proxy_among_the_objects_does_no_harm() -> None:
+    x, gone = mg.ones(3), mg.nn.Linear(1, 1)
+    proxies = [weakref.proxy(gone)]
+    del gone
+    gc.collect()
+    assert out_of_memory.holders("cpu")["tensors without a graph"][0] >= x.array.nbytes and len(proxies) == 1
 
 
 def test_who_holds_what() -> None:
