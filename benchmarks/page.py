@@ -44,6 +44,13 @@ state. MB; engines with a compiler are left out, as most of theirs is the compil
 
 """
 
+OTHERS = """
+## On other processors
+
+PyTorch eager's median time divided by minigrad's, and minigrad's share of the measured peak.
+
+"""
+
 TAIL = """
 ## What is counted
 
@@ -114,17 +121,42 @@ def memory_table(result: dict[str, Any]) -> list[str]:
     return lines
 
 
+def others_table(others: list[dict[str, Any]]) -> list[str]:
+    """A row for each other machine that run.py --save was called on."""
+    names = list(dict.fromkeys(name for other in others for name in other["workloads"]))
+    lines = ["| processor, date, peak |" + "".join(f" {name} |" for name in names), "|---|" + "---|" * len(names)]
+    for other in others:
+        machine, cells = other["machine"], ""
+        for name in names:
+            found = other["workloads"].get(name, {"engines": {}})
+            ours, value = found["engines"].get("minigrad", {}), ratio(found, "torch")
+            share = found["flops"] / ours["median_ms"] / 1e6 / machine["peak_gflops"] if "median_ms" in ours else None
+            cells += f" {shown(value, '.2f')}, {shown(share, '.0%')} |"
+        lines.append(f"| {machine['cpu']}, {machine['date']}, {machine['peak_gflops']:.0f} GFLOP/s |{cells}")
+    return lines
+
+
 def meanings(result: dict[str, Any]) -> list[str]:
     return ["", *(f"- **{name}**: {found['what']}" for name, found in result["workloads"].items())]
 
 
-def page(result: dict[str, Any], source: str) -> str:
-    """The text of docs/performance.md."""
+def page(result: dict[str, Any], source: str, others: list[dict[str, Any]] | None = None) -> str:
+    """The text of docs/performance.md; `others` are figures of other machines."""
     peers = [p for p in PEERS if any(ratio(found, p) for found in result["workloads"].values())]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     head = HEAD.format(**result["machine"], versions=versions)
     lines = [*step_table(result, peers), *meanings(result), MEMORY.rstrip("\n"), "", *memory_table(result)]
+    if others:
+        lines += [OTHERS.rstrip("\n"), "", *others_table(others)]
     return head + "\n".join(lines) + "\n" + TAIL.format(source=source)
+
+
+def beside(source: Path) -> list[dict[str, Any]]:
+    """The figures of other processors in the same folder, the newest of each."""
+    read = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(source.parent.glob("*.json"))]
+    newest = {found["machine"]["cpu"]: found for found in read if "machine" in found}
+    newest.pop(json.loads(source.read_text(encoding="utf-8"))["machine"]["cpu"])
+    return list(newest.values())
 
 
 def picture(result: dict[str, Any], path: Path) -> None:
@@ -168,7 +200,7 @@ def main() -> None:
         p.error("benchmarks/results has no figures yet: python benchmarks/run.py --save")
     source = (args.results or saved[-1]).resolve()
     result = json.loads(source.read_text(encoding="utf-8"))
-    text = page(result, f"benchmarks/results/{source.name}")
+    text = page(result, f"benchmarks/results/{source.name}", beside(source))
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "performance.md").write_text(text, encoding="utf-8")
     picture(result, args.out / "performance.svg")

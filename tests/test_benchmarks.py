@@ -208,7 +208,14 @@ def test_page_shows_the_figures(tmp_path):
     for kept in (ROOT / "docs").glob("performance.md"):  # the one in docs, once there are figures, is of its figures
         text = kept.read_text(encoding="utf-8")
         figures = ROOT / next(part for part in text.split("`") if part.startswith("benchmarks/results/"))
-        assert page.page(json.loads(figures.read_text(encoding="utf-8")), f"benchmarks/results/{figures.name}") == text
+        result = json.loads(figures.read_text(encoding="utf-8"))
+        assert page.page(result, f"benchmarks/results/{figures.name}", page.beside(figures)) == text
+    other = some_result()
+    other["machine"] |= {"cpu": "Another Processor", "peak_gflops": 200.0}
+    (tmp_path / "other.json").write_text(json.dumps(other), encoding="utf-8")
+    assert page.beside(source) == [other]
+    text = page.page(some_result(), "benchmarks/results/figures.json", page.beside(source))
+    assert "| Another Processor, 2026-01-02, 200 GFLOP/s | 1.50, 25% |" in text
     picture = (tmp_path / "performance.svg").read_text(encoding="utf-8")
     assert "mlp64" in picture and "PyTorch eager" in picture and len(picture) < 60_000
 
