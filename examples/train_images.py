@@ -2,7 +2,7 @@
 
     python examples/train_images.py                              LeNet on Fashion-MNIST, about a minute
     python examples/train_images.py --model resnet               ResNet-20, about 15 minutes; --depth 32, 44, 56
-    python examples/train_images.py --model vit                  a small vision Transformer, about 20 minutes
+    python examples/train_images.py --model vit                  a small vision Transformer, about 25 minutes
     python examples/train_images.py --data cifar10 --model resnet --crop 4 --cutout 8
     python examples/train_images.py --mixup 0.2 --label-smoothing 0.1 --rotate 10
     python examples/train_images.py --rare 0.05 --balance sampler     with half of the classes made rare
