@@ -70,9 +70,9 @@ def thread_settings(threads: int) -> dict[str, str]:
 class Worker:
     """A process of one engine; `with Worker(...) as worker` ends it."""
 
-    def __init__(self, name: str, threads: int):
+    def __init__(self, name: str, threads: int, answer_within: float = ANSWER_WITHIN):
         engine = ENGINES[name]
-        self.name, self.title = name, engine.title
+        self.name, self.title, self.answer_within = name, engine.title, answer_within
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed by close()
         command = [sys.executable, str(HERE / "worker.py"), engine.library, str(threads)]
         environment = {
@@ -110,7 +110,8 @@ class Worker:
         return answer
 
     def _answer(self) -> dict[str, Any]:
-        timer = threading.Timer(ANSWER_WITHIN, self.process.kill)
+        late = threading.Event()
+        timer = threading.Timer(self.answer_within, lambda: (late.set(), self.process.kill()))
         timer.daemon = True  # an interrupted parent does not wait for it
         try:
             timer.start()
@@ -120,6 +121,8 @@ class Worker:
         if line:
             return json.loads(line)
         code = self.process.wait()
+        if late.is_set():
+            raise EngineError(f"no answer within {self.answer_within:g} s")
         self.errors.seek(0)
         last = ([text.strip() for text in self.errors if text.strip()] or ["no word on stderr"])[-1]
         raise EngineError(f"its process ended with code {code}: {last[:300]}")

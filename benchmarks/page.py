@@ -151,9 +151,14 @@ def page(result: dict[str, Any], source: str, others: list[dict[str, Any]] | Non
     return head + "\n".join(lines) + "\n" + TAIL.format(source=source)
 
 
+def saved_in(folder: Path) -> list[Path]:
+    """The files of run.py --save, the newest last; gpu.py's lie beside them."""
+    return sorted(path for path in folder.glob("*.json") if not path.name.startswith("gpu-"))
+
+
 def beside(source: Path) -> list[dict[str, Any]]:
     """The figures of other processors in the same folder, the newest of each."""
-    read = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(source.parent.glob("*.json"))]
+    read = [json.loads(path.read_text(encoding="utf-8")) for path in saved_in(source.parent)]
     newest = {found["machine"]["cpu"]: found for found in read if "machine" in found}
     newest.pop(json.loads(source.read_text(encoding="utf-8"))["machine"]["cpu"])
     return list(newest.values())
@@ -195,7 +200,7 @@ def main() -> None:
     p.add_argument("results", nargs="?", type=Path, help="a file of run.py --save (default: the newest)")
     p.add_argument("--out", type=Path, default=ROOT / "docs", help="the folder to write to (default: docs)")
     args = p.parse_args()
-    saved = sorted((HERE / "results").glob("*.json"))
+    saved = saved_in(HERE / "results")
     if args.results is None and not saved:
         p.error("benchmarks/results has no figures yet: python benchmarks/run.py --save")
     source = (args.results or saved[-1]).resolve()

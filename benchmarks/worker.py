@@ -4,7 +4,8 @@
 
 Requests: {"do": "prepare", "workload": NAME, "size": {...}, "tiny": {...}} builds a workload and does its first steps,
 {"do": "piece", "name": NAME, "backward": bool} builds an op of workloads/pieces.py, {"do": "pieces"} lists them,
-{"do": "time", "seconds": S} times whichever was built last. The end of the input ends the process.
+{"do": "time", "seconds": S} times whichever was built last, {"do": "on_gpu", "program": NAME, "options": {...}} runs
+one of gpu.py's programs. The end of the input ends the process.
 """
 
 import contextlib
@@ -108,6 +109,23 @@ class Job:
             step()
             times.append(now() - start)
         return {"times": times}
+
+    def on_gpu(self, program: str, options: dict[str, Any]) -> dict[str, Any]:
+        """What a program of gpu_rates.py, gpu_training.py or gpu_checks.py finds."""
+        import torch
+        from workloads import gpu_rates, gpu_training
+
+        homes: list[Any] = [gpu_rates, gpu_training]
+        if self.library == "minigrad":
+            import gpu_checks
+
+            homes.append(gpu_checks)
+        run = next(getattr(home, program) for home in homes if hasattr(home, program))
+        try:
+            return {"found": run(**options)}
+        finally:
+            gc.collect()
+            torch.cuda.empty_cache()  # the card is shared with the other engine's process
 
 
 # ---------------------------------------------------------------- memory: Linux tells, elsewhere the maximum alone

@@ -84,6 +84,11 @@ def in_full(op_name: str, x: Any) -> Any:
     return x.float() if full else x
 
 
+def made_alike(a: Any, b: Any) -> bool:
+    """Whether an op of LOWER casts both arrays to one dtype here, so that theirs may differ."""
+    return bool(mode.blocks) and _asked([a]) is not None and _is_short(a) and _is_short(b)
+
+
 def full_precision(function: Function) -> Function:
     """Decorator: a function of tensors that autocast runs in float32, written as several ops."""
 

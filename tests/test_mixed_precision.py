@@ -177,3 +177,15 @@ def test_every_name_of_the_table_is_an_op() -> None:
     named = mixed_precision.LOWER.union(*mixed_precision.FULL.values())
     assert named <= set(REGISTRY), named - set(REGISTRY)
     assert not mixed_precision.LOWER & mixed_precision.FULL["cuda"]
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_convolutions_in_a_row_take_what_the_one_before_gave(transposed):
+    kind = nn.ConvTranspose2d if transposed else nn.Conv2d
+    model = nn.Sequential(kind(1, 2, 3), nn.ReLU(), kind(2, 1, 3))  # the second is given bfloat16, and has float32
+    with mg.autocast("cpu", dtype=mg.bfloat16):
+        y = model(some(1, 1, 6, 6))
+    y.sum().backward()
+    assert y.dtype == mg.bfloat16 and model[2].bias.grad.dtype == mg.float32
+    with pytest.raises(RuntimeError, match=r"Input type \(torch.bfloat16\) and bias type"):
+        model(some(1, 1, 6, 6, dtype=mg.bfloat16))

@@ -13,11 +13,11 @@ from workloads.common import fill, tensors, training_step
 
 
 class Attention(nn.Module):
-    def __init__(self, channels, heads):
+    def __init__(self, channels, heads, dropout):
         super().__init__()
         self.c_attn = nn.Linear(channels, 3 * channels)
         self.c_proj = nn.Linear(channels, channels)
-        self.heads = heads
+        self.heads, self.dropout = heads, dropout
 
     def forward(self, x, cache=None, position=0):
         B, T, C = x.shape
@@ -29,36 +29,40 @@ class Attention(nn.Module):
             values[:, :, position : position + T] = v
             k, v = keys[:, :, : position + T], values[:, :, : position + T]
         # One query sees all keys before it; several, which only a prompt or a training batch has, start at position 0.
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=T > 1)
-        return self.c_proj(y.transpose(1, 2).reshape(B, T, C))
+        dropped = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropped, is_causal=T > 1)
+        return F.dropout(self.c_proj(y.transpose(1, 2).reshape(B, T, C)), dropped)
 
 
 class Block(nn.Module):
-    def __init__(self, channels, heads):
+    def __init__(self, channels, heads, dropout):
         super().__init__()
         self.ln_1 = nn.LayerNorm(channels)
-        self.attn = Attention(channels, heads)
+        self.attn = Attention(channels, heads, dropout)
         self.ln_2 = nn.LayerNorm(channels)
         self.mlp = nn.Sequential(nn.Linear(channels, 4 * channels), nn.GELU(), nn.Linear(4 * channels, channels))
+        self.dropout = dropout
 
     def forward(self, x, cache=None, position=0):
         x = x + self.attn(self.ln_1(x), cache, position)
-        return x + self.mlp(self.ln_2(x))
+        return x + F.dropout(self.mlp(self.ln_2(x)), self.dropout, self.training)
 
 
 class GPT(nn.Module):
-    def __init__(self, vocabulary, block, layers, heads, channels):
+    def __init__(self, vocabulary, block, layers, heads, channels, dropout=0.0):
         super().__init__()
         self.wte = nn.Embedding(vocabulary, channels)
         self.wpe = nn.Embedding(block, channels)
-        self.blocks = nn.ModuleList([Block(channels, heads) for _ in range(layers)])
+        self.blocks = nn.ModuleList([Block(channels, heads, dropout) for _ in range(layers)])
         self.ln_f = nn.LayerNorm(channels)
         self.lm_head = nn.Linear(channels, vocabulary, bias=False)
         self.lm_head.weight = self.wte.weight  # tied
+        self.dropout = dropout
 
     def forward(self, tokens, caches=None, position=0):
         T = tokens.shape[1]
         x = self.wte(tokens) + self.wpe.weight[position : position + T]  # (B, T, C)
+        x = F.dropout(x, self.dropout, self.training)
         for i, block in enumerate(self.blocks):
             x = block(x, None if caches is None else caches[i], position)
         if caches is not None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from minigrad import ops
 from minigrad.grad_names import named
+from minigrad.mixed_precision import made_alike
 from minigrad.nn.functional.layers import same_device
 from minigrad.tensor import Tensor
 
@@ -219,7 +220,11 @@ def _check_weight(
         )
     same_device("convolution", *(t for t in (input, weight, bias) if t is not None))
     for name, parameter in (("bias", bias), ("weight", weight)):
-        if parameter is not None and parameter.array.dtype != input.array.dtype:
+        if (
+            parameter is not None
+            and parameter.array.dtype != input.array.dtype
+            and not made_alike(input.array, parameter.array)
+        ):
             raise RuntimeError(
                 f"Input type ({input.dtype}) and {name} type ({parameter.dtype}) should be the same: convert one with "
                 ".to()"
