@@ -181,6 +181,11 @@ def backend_for(name: "str | device | None") -> Backend:
     return _BY_DEVICE[wanted.type]
 
 
+def is_loaded(device_type: str) -> bool:
+    """Whether that kind of device has been used; loads nothing."""
+    return device_type in _BY_DEVICE
+
+
 memory_counter: Any = None  # of the GPU, once CuPy is loaded: kernels/cuda/memory.py
 
 

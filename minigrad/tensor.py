@@ -20,6 +20,7 @@ import numpy as np
 from minigrad import autograd, backend, dtype as dtypes, explain, inplace
 from minigrad.dtype import DType
 from minigrad.grad_names import dressed, named
+from minigrad.kernels.cuda import pinned
 from minigrad.layout import strided
 from minigrad.mixed_precision import full_precision
 from minigrad.numpy_names import numpy_names
@@ -1757,7 +1758,7 @@ class Tensor:
     def copy_(self, src: Any, non_blocking: builtins.bool = False) -> Tensor:
         """Write `src` (broadcast, cast, moved) into this tensor."""
         src = src if isinstance(src, Tensor) else from_array(np.asarray(src), self.device)
-        ops.write(self, ..., src.to(self.device))
+        ops.write(self, ..., src.to(self.device, non_blocking=non_blocking))
         return self
 
     def fill_(self, value: Any) -> Tensor:
@@ -1908,19 +1909,23 @@ class Tensor:
         copy: builtins.bool = False,
         memory_format: Any = None,
     ) -> Tensor:
-        """To a dtype, a device, or the dtype and device of another tensor; itself when nothing changes."""
+        """To a dtype, a device, or the dtype and device of another tensor; itself when nothing changes.
+
+        `non_blocking` from pinned memory to a GPU: the host does not wait. The tensor must not be written to until the
+        GPU has copied it; its memory is held so long. Elsewhere it has no effect.
+        """
         for t in target:
             if isinstance(t, Tensor):
                 dtype, device = t.dtype, t.device
             elif isinstance(t, (str, backend.device)):
                 device = t
             elif isinstance(t, builtins.bool):
-                continue  # non_blocking, by position
+                non_blocking = t
             elif t is not None:
                 dtype = t
         x = self
         if device is not None and backend.device(device).type != x.device.type:
-            x = ops.move(x, device=str(backend.device(device)))
+            x = ops.move(x, device=str(backend.device(device)), non_blocking=non_blocking)
         if dtype is not None:
             raw = dtypes.to_numpy_dtype(dtype)
             x = x if x.array.dtype == raw else ops.cast(x, raw)
@@ -1939,9 +1944,8 @@ class Tensor:
         return self.to("cpu")
 
     def cuda(self, device: Any = None, non_blocking: builtins.bool = False) -> Tensor:
-        return self.to(
-            "cuda" if device is None else backend.device("cuda", device if isinstance(device, int) else None)
-        )
+        index = device if isinstance(device, int) else None
+        return self.to("cuda" if device is None else backend.device("cuda", index), non_blocking=non_blocking)
 
     def new(self, *data: Any) -> Tensor:
         """The old constructor: of that size, or with these values, in the dtype and on the device of this tensor."""
@@ -1970,11 +1974,22 @@ class Tensor:
     is_meta = is_mps = is_xla = is_nested = is_mkldnn = False
     name = None
 
-    def pin_memory(self) -> Tensor:
-        return self
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """A copy in pinned memory, from which a GPU copies while the host goes on; itself where it is in such memory,
+        or where there is no GPU. RuntimeError for a tensor on a GPU.
+        """
+        if self.is_cuda:
+            raise RuntimeError(
+                "cannot pin 'torch.cuda' tensors: only tensors on the CPU can be pinned; this one is on the GPU already"
+            )
+        if not backend.is_cuda_available():
+            return self
+        array = pinned.pinned_copy(self.array)
+        return self if array is self.array else from_raw(array)
 
-    def is_pinned(self) -> builtins.bool:
-        return False
+    def is_pinned(self, device: Any = None) -> builtins.bool:
+        """Whether it lies in pinned memory."""
+        return pinned.is_pinned(self.array)
 
     def share_memory_(self) -> Tensor:
         """Move a leaf on the CPU into memory that forked processes share with this one."""

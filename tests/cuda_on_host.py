@@ -36,6 +36,7 @@ class RawModule:
         function = getattr(self.library, f"run_{name}")
 
         def call(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple) -> None:
+            state.check([a._host for a in arguments if isinstance(a, StrictArray)])
             given = [ctypes.c_uint(n) for n in (*(*grid, 1)[:2], *block)] + [_c(a) for a in arguments]
             if state.recording is None:
                 function(*given)

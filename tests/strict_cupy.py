@@ -33,6 +33,7 @@ from typing import Any
 
 import cupy_names as names
 import numpy as np
+import strict_streams
 from cupy_names import CUPY, UFUNCS
 from strict_graphs import cuda, spoil
 from strict_indexing import held_key, host_key, refusal, scatter
@@ -187,10 +188,15 @@ class StrictArray:
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> np.ndarray:
         """Copies to the host."""
         wait("get()")
+        state.check([self._host])
         if out is None:
             return np.array(self._host, order=order)  # type: ignore[call-overload]
         out[...] = self._host
         return out
+
+    def set(self, arr: Any, stream: Any = None) -> None:
+        """Copies from the host; from pinned memory without waiting."""
+        strict_streams.set_from(self._host, arr, stream, cuda.get_current_stream())
 
     def scatter_add(self, slices: Any, value: Any) -> None:
         strict.add.at(self, slices, value)
@@ -323,6 +329,7 @@ def _unwritten(function: Callable) -> Callable:
 
     def create(*args: Any, **kwargs: Any) -> StrictArray:
         made = function(*args, **kwargs)
+        strict_streams.made(made._host, cuda.get_current_stream())
         (spoil if state.recording is None else state.recording.allocated)(made._host)
         return made
 

@@ -15,15 +15,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from strict_modes import state, wait
-
-
-def _arrays_in(value: Any) -> list[np.ndarray]:
-    if isinstance(value, np.ndarray):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [a for v in value for a in _arrays_in(v)] if isinstance(value, (tuple, list)) else []
+import strict_streams
+from strict_modes import arrays_in as _arrays_in, state
+from strict_streams import Clocked, Event
 
 
 def _as_array(value: Any) -> Any:
@@ -130,10 +124,11 @@ class Graph:
             step()
 
 
-class Stream:
+class Stream(Clocked):
     """`cupy.cuda.Stream(non_blocking=True)`."""
 
     def __init__(self, null: bool = False, non_blocking: bool = False):
+        super().__init__()
         self._can_capture = non_blocking
 
     def __enter__(self) -> "Stream":
@@ -161,22 +156,6 @@ class Stream:
             raise RuntimeError("cudaErrorStreamCaptureInvalidated: operation failed due to a previous error")
         return Graph(recording)
 
-    def record(self, event: "Event | None" = None) -> "Event":
-        return event or Event()
-
-    def wait_event(self, event: "Event") -> None:
-        assert isinstance(event, Event)
-
-    def synchronize(self) -> None:
-        wait("synchronize()")
-
-
-class Event:
-    """`cupy.cuda.Event`; on the stand-in all work is done at once."""
-
-    def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False):
-        self.done = True
-
 
 class MemoryPool:
     """`cupy.cuda.MemoryPool`, by name: what is allocated while it is in use belongs to it."""
@@ -203,5 +182,6 @@ def get_current_stream(device_id: int = -1) -> Stream:
 
 cuda = types.SimpleNamespace(
     Event=Event, Graph=Graph, MemoryPool=MemoryPool, Stream=Stream, get_current_stream=get_current_stream,
-    using_allocator=using_allocator,
+    using_allocator=using_allocator, PinnedMemoryPointer=strict_streams.PinnedMemoryPointer,
+    alloc_pinned_memory=strict_streams.alloc_pinned_memory,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from minigrad.data.digits import Digits
 from minigrad.data.mnist import MNIST, FashionMNIST, read_idx
 from minigrad.data.multi30k import Multi30k
 from minigrad.data.poems import Poem, TangPoems
+from minigrad.data.prefetch import Prefetcher
 from minigrad.data.reading import read_text, read_tsv
 from minigrad.data.sampler import (
     BatchSampler,
@@ -65,6 +66,7 @@ __all__ = [
     "IterableDataset",
     "Multi30k",
     "Poem",
+    "Prefetcher",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",

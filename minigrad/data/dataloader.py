@@ -17,7 +17,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from minigrad import random
+from minigrad import pytree, random
+from minigrad.backend import is_cuda_available
 from minigrad.data.collate import default_collate, default_convert
 from minigrad.data.dataset import Dataset, IterableDataset, fetch_samples
 from minigrad.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
@@ -42,9 +43,12 @@ class DataLoader(Generic[SampleT]):
     drop_last       leave out a last batch that is shorter
     generator       where the order is drawn from (default: the default generator)
 
-    Everything runs in the calling process. `num_workers`, `prefetch_factor`, `persistent_workers`, `pin_memory`,
-    `pin_memory_device`, `timeout`, `worker_init_fn`, `multiprocessing_context` and `in_order` are checked as PyTorch
-    checks them and have no further effect (`worker_init_fn` is never called).
+    pin_memory      put the tensors of a batch into pinned memory, from which `x.to("cuda", non_blocking=True)` does not
+                    wait; `data.Prefetcher` copies them ahead of their use. Without a GPU: a warning, and no effect
+
+    Everything runs in the calling process. `num_workers`, `prefetch_factor`, `persistent_workers`, `pin_memory_device`,
+    `timeout`, `worker_init_fn`, `multiprocessing_context` and `in_order` are checked as PyTorch checks them and have no
+    further effect (`worker_init_fn` is never called).
 
     Raises ValueError for options that exclude each other, naming them.
     """
@@ -117,6 +121,18 @@ class DataLoader(Generic[SampleT]):
     def __iter__(self) -> Iterator[Any]:
         if self.timeout != 0 and self.num_workers == 0:
             raise AssertionError(f"timeout is for workers: expected timeout=0 with num_workers=0, got {self.timeout}")
+        if self.pin_memory and self.pin_memory_device:
+            warnings.warn(
+                "pin_memory_device is deprecated, the current accelerator will be used as the device,"
+                f"ignore pin_memory_device='{self.pin_memory_device}'.",
+                stacklevel=2,
+            )
+        if self.pin_memory and not is_cuda_available():
+            warnings.warn(
+                "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be "
+                "used.",
+                stacklevel=2,
+            )
         return _StreamPass(self) if isinstance(self.dataset, IterableDataset) else _MapPass(self)
 
     def __len__(self) -> int:
@@ -137,7 +153,7 @@ class _MapPass:
     """One pass over a map-style dataset. A sample that fails to load costs its batch, not the rest of the pass."""
 
     def __init__(self, loader: DataLoader[Any]) -> None:
-        self.loader = loader
+        self.loader, self.pins = loader, loader.pin_memory and is_cuda_available()
         self.places = iter(loader._index_sampler)  # first: a sampler's own __iter__ may draw at once
         if not (loader.persistent_workers and loader._base_seed is not None):  # workers that stay are seeded once
             loader._base_seed = draw_seed(loader.generator)
@@ -149,6 +165,10 @@ class _MapPass:
         return len(self.loader._index_sampler)
 
     def __next__(self) -> Any:
+        batch = self.next_batch()
+        return pinned_batch(batch) if self.pins else batch
+
+    def next_batch(self) -> Any:
         loader, place = self.loader, next(self.places)
         if loader.batch_sampler is None:
             return loader.collate_fn(loader.dataset[place])
@@ -160,6 +180,11 @@ class _MapPass:
         return loader.collate_fn(fetch_samples(loader.dataset, place))
 
 
+def pinned_batch(batch: Any) -> Any:
+    """The batch with its tensors in pinned memory, and whatever else has a `pin_memory()`."""
+    return pytree.map_leaves(lambda x: x.pin_memory() if hasattr(x, "pin_memory") else x, batch)
+
+
 class _StreamPass(_MapPass):
     """One pass over an IterableDataset; a place is None, or a list of None as long as the batch shall be."""
 
@@ -169,7 +194,7 @@ class _StreamPass(_MapPass):
         self.ended = False
         self.given = 0
 
-    def __next__(self) -> Any:
+    def next_batch(self) -> Any:
         if self.ended:
             raise StopIteration
         loader, place = self.loader, next(self.places)

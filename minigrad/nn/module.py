@@ -330,13 +330,17 @@ class Module:
                 dtype, device = t.dtype, t.device
             elif isinstance(t, (str, backend.device)):
                 device = t
-            elif t is not None and not isinstance(t, bool):
+            elif isinstance(t, bool):
+                non_blocking = t
+            elif t is not None:
                 dtype = t
         if dtype is not None and not dtypes.is_differentiable(dtypes.to_numpy_dtype(dtype)):
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
             )
-        return self._apply(lambda t: t.to(device=device, dtype=dtype if t.dtype.kind >= 2 else None))
+        return self._apply(
+            lambda t: t.to(device=device, dtype=dtype if t.dtype.kind >= 2 else None, non_blocking=non_blocking)
+        )
 
     def cpu(self) -> "Module":
         return self.to("cpu")
