@@ -130,6 +130,7 @@ class Stream(Clocked):
     def __init__(self, null: bool = False, non_blocking: bool = False):
         super().__init__()
         self._can_capture = non_blocking
+        self.ptr = 0 if null else id(self)
 
     def __enter__(self) -> "Stream":
         self._former = _streams.current

@@ -1,9 +1,9 @@
 """The GPU's kernels: common's primitives, the hot ones in CUDA (kernels/cuda/*.cu), and the fused kernels besides.
 
 The front, as kernels/cpu/__init__.py is for the CPU, under the same names: it decides call by call whether a CUDA
-kernel takes the arrays at hand. They take float32; all else goes to `common`, or is declined by `supports`. What is not
-written here is common's. No kernel here waits for the device, and each gives the same bits every run: nothing is added
-by atomics.
+kernel takes the arrays at hand. They take float32; all else goes to `common`, or is declined by `supports`. Attention
+takes float16 and bfloat16 besides: by cuDNN where that is installed, else widened. What is not written here is
+common's. No kernel here waits for the device, and each gives the same bits every run: nothing is added by atomics.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any
 
 from minigrad.backend import array_module
 from minigrad.kernels import common
-from minigrad.kernels.cuda import BLOCK, graph, launch
+from minigrad.kernels.cuda import BLOCK, cudnn_attention, graph, launch
 from minigrad.kernels.cuda.convolution import (
     conv2d as conv2d,
     conv2d_input as conv2d_input,
@@ -48,14 +48,12 @@ def __dir__() -> list[str]:
 
 
 def supports(op_name: str, arrays: Sequence[Any]) -> bool:
-    """Whether a fused kernel of that op takes these arrays: float32, or integers, or None."""
+    """Whether a fused kernel of that op takes these arrays: float32 (attention: 16 bits too), integers, None."""
+    if op_name == "attention":
+        return _can_attend(*arrays)
     if op_name not in FUSED_OPS or not _float32(a for a in arrays if a is not None and a.dtype.kind not in "iub"):
         return False
     x = arrays[0]
-    if op_name == "attention":
-        q, k, v = arrays[:3]
-        batch = math.prod(q.shape[:-2])
-        return q.size and k.size and q.shape[-1] == v.shape[-1] <= LARGEST_HEAD and batch <= MOST_BLOCKS_Y
     return bool(x.size) and (op_name != "linear_activation" or _plain_bias(arrays[1], arrays[2]))
 
 
@@ -304,19 +302,44 @@ def _attention_shapes(q: Any, k: Any, mask: Any) -> tuple[Any, ...]:
     return (B, T, S, D, given, None, batched) if mask.dtype.kind == "b" else (B, T, S, D, None, given, batched)
 
 
+_ATTENTION_DTYPES = ("float32", "float16", "bfloat16")
+
+
+def _can_attend(q: Any, k: Any, v: Any, mask: Any) -> bool:
+    floats = [x for x in (q, k, v, mask) if x is not None and x.dtype.kind != "b"]
+    if not (q.dtype == k.dtype == v.dtype and _all(x.dtype.name in _ATTENTION_DTYPES for x in floats)):
+        return False
+    fits = q.shape[-1] == v.shape[-1] <= LARGEST_HEAD and math.prod(q.shape[:-2]) <= MOST_BLOCKS_Y
+    return bool(q.size and k.size and fits)
+
+
+def _widened(x: Any) -> Any:
+    return x if x is None or x.dtype.kind == "b" else x.astype("float32", copy=False)
+
+
 def attention_fwd(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> tuple[Any, Any]:
     """(out, lse): out = softmax(scale q k^T) v, lse the log-sum-exp of each row of scores (+inf where none is seen)."""
+    found = cudnn_attention.forward(q, k, v, scale, causal) if mask is None else None
+    if found is not None:
+        return found
+    dtype = q.dtype
+    q, k, v, mask = map(_widened, (q, k, v, mask))
     B, T, S, D, seen, added, batched = _attention_shapes(q, k, mask)
     out, lse = _new(q), _new(q, q.shape[:-1])
     launch("attention_fwd", (-(-T // _WARPS), B), (_ready(q), q.size), (_ready(k), k.size), (_ready(v), k.size), seen,
            added, (out, q.size), (lse, B * T), T, S, D, batched, causal, scale)  # fmt: skip
-    return out, lse
+    return out.astype(dtype, copy=False), lse
 
 
 def attention_bwd(
     dout: Any, q: Any, k: Any, v: Any, out: Any, lse: Any, mask: Any, scale: float, causal: bool
 ) -> tuple[Any, Any, Any]:
     """(dq, dk, dv), from probabilities worked out anew with lse."""
+    found = cudnn_attention.backward(dout, q, k, v, out, lse, scale, causal) if mask is None else None
+    if found is not None:
+        return found
+    dtype = q.dtype
+    dout, q, k, v, out, mask = map(_widened, (dout, q, k, v, out, mask))
     B, T, S, D, seen, added, batched = _attention_shapes(q, k, mask)
     delta, dq, dk, dv = _new(q, B * T), _new(q), _new(k), _new(v)
     dout = _ready(dout), q.size
@@ -325,4 +348,4 @@ def attention_bwd(
     sizes = T, S, D, batched, causal, scale
     launch("attention_dq", (-(-T // _WARPS), B), *arrays, (delta, B * T), (dq, q.size), *sizes)
     launch("attention_dkv", (-(-S // _WARPS), B), *arrays, (delta, B * T), (dk, k.size), (dv, k.size), *sizes)
-    return dq, dk, dv
+    return tuple(x.astype(dtype, copy=False) for x in (dq, dk, dv))  # type: ignore[return-value]

@@ -6,6 +6,7 @@ An unknown switch raises AttributeError, in reading and in setting, so that a mi
 from typing import Any
 
 from minigrad import backend
+from minigrad.kernels.cuda import cudnn_attention
 
 
 class Switches:
@@ -37,11 +38,16 @@ def _no() -> bool:
 
 
 def _attention_switches() -> dict[str, Any]:
-    """enable_*_sdp and *_sdp_enabled: which ways attention may be computed; kept, and without effect."""
+    """enable_*_sdp and *_sdp_enabled: which ways attention may be computed; kept, and only cudnn's has an effect."""
     chosen = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
     names: dict[str, Any] = {}
+
+    def choose(enabled: bool, kind: str) -> None:
+        chosen[kind] = bool(enabled)
+        cudnn_attention.enabled = chosen["cudnn"]
+
     for kind in chosen:
-        names[f"enable_{kind}_sdp"] = lambda enabled, kind=kind: chosen.update({kind: bool(enabled)})
+        names[f"enable_{kind}_sdp"] = lambda enabled, kind=kind: choose(enabled, kind)
         names[f"{kind}_sdp_enabled"] = lambda kind=kind: chosen[kind]
     return names
 
