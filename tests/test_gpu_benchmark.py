@@ -62,9 +62,11 @@ def card(monkeypatch):
     monkeypatch.setattr(mg.cuda, "synchronize", lambda device=None: None)
     monkeypatch.setattr(mg.cuda, "empty_cache", lambda: None)
     monkeypatch.setattr(mg.backend, "memory_counter", types.SimpleNamespace(peak=5 << 20, reset=lambda: None))
-    before = set(sys.modules)
+    before, tf32 = set(sys.modules), mg.backends.cudnn.allow_tf32
     with as_cuda(kernels), mg.alias():
         yield
+    mg.set_float32_matmul_precision("highest")
+    mg.backends.cuda.matmul.allow_tf32, mg.backends.cudnn.allow_tf32 = False, tf32
     for name in set(sys.modules) - before:  # they have minigrad for their torch
         if name.startswith(("workloads", "gpu_checks", "train_gpt")):
             del sys.modules[name]
