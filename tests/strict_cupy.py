@@ -371,14 +371,19 @@ def to_host(array: StrictArray) -> np.ndarray:
 
 
 @contextmanager
-def as_cuda(kernels: Any) -> Iterator[None]:
-    """Makes minigrad's device "cuda" this stand-in, with `kernels` for its kernels."""
+def as_cuda(kernels: Any, products: Any = None) -> Iterator[None]:
+    """Makes minigrad's device "cuda" this stand-in, with `kernels` for its kernels, and `products` (a fake_cublaslt) for
+    nvmath's bindings: the real ones, where they are installed, must not see the addresses of these arrays.
+    """
     from minigrad import backend
+    from minigrad.kernels.cuda import cublaslt
 
     backend.register(backend.Backend("cuda", StrictArray, strict, kernels, to_device, to_host))
+    former, cublaslt.bindings = cublaslt.bindings, lambda: products
     try:
         yield
     finally:
+        cublaslt.bindings = former
         backend.unregister("cuda")
 
 

@@ -135,6 +135,7 @@ class Stream:
 
     def __init__(self, null: bool = False, non_blocking: bool = False):
         self._can_capture = non_blocking
+        self.ptr = 0 if null else id(self)
 
     def __enter__(self) -> "Stream":
         self._former = _streams.current
