@@ -13,12 +13,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-FUNCTIONS = """
-    create get_version matmul matmul_algo_get_heuristic matmul_desc_create matmul_desc_destroy
-    matmul_desc_set_attribute matmul_preference_create matmul_preference_destroy matmul_preference_set_attribute
-    matrix_layout_create matrix_layout_destroy matrix_layout_set_attribute get_matmul_desc_attribute_dtype
-    get_matmul_preference_attribute_dtype get_matrix_layout_attribute_dtype
-""".split()
+FUNCTIONS = (
+    "create", "get_version", "matmul", "matmul_algo_get_heuristic",
+    "matmul_desc_create", "matmul_desc_destroy", "matmul_desc_set_attribute", "get_matmul_desc_attribute_dtype",
+    "matmul_preference_create", "matmul_preference_destroy", "matmul_preference_set_attribute",
+    "get_matmul_preference_attribute_dtype",
+    "matrix_layout_create", "matrix_layout_destroy", "matrix_layout_set_attribute", "get_matrix_layout_attribute_dtype",
+)  # fmt: skip
 ATTRIBUTES = {
     "MatmulDescAttribute": ("get_matmul_desc_attribute_dtype", "TRANSA TRANSB EPILOGUE BIAS_POINTER"),
     "MatrixLayoutAttribute": ("get_matrix_layout_attribute_dtype", "BATCH_COUNT STRIDED_BATCH_OFFSET"),

@@ -1,8 +1,8 @@
 """A stand-in for nvmath-python's bindings of cuBLASLt, for products of the arrays of strict_cupy.py.
 
 `FakeCublasLt` computes with NumPy what the descriptors it was given say, in the memory at the addresses it was given,
-by columns as cuBLASLt does. Names, parameters, numbers and the sizes of attributes are those recorded from nvmath-python
-(recorded/nvmath_names.json, by scripts/record_nvmath_names.py). Refused, as cuBLASLt refuses it or would read nonsense:
+by columns as cuBLASLt does. Names, parameters, numbers and the sizes of attributes are those recorded from
+nvmath-python (recorded/nvmath_names.json, by scripts/record_nvmath_names.py). Refused, as cuBLASLt refuses it or would read nonsense:
 unknown names and attributes, attributes of a wrong size, leading dimensions below the rows, matrices that do not fit or
 reach beyond the memory of a living array, batches of different length, a pointer aligned worse than was promised, a
 bias that is missing, too short or of another type, a workspace smaller than said, an algorithm chosen for something
@@ -96,14 +96,17 @@ class HeuristicResult:
         return self._memory.ctypes.data
 
 
-def owner_of(address: int, size: int) -> StrictArray:
-    """The living device array in whose memory [address, address + size) lies."""
-    for x in gc.get_objects():
-        if type(x) is StrictArray:
-            low, high = np.lib.array_utils.byte_bounds(x._host)
-            if low <= address and address + size <= high:
-                return x
-    raise cuBLASLtError(f"CUDA_ERROR_ILLEGAL_ADDRESS: no array has the {size} bytes at {address:#x}")
+def owners_of(*spans: tuple[int, int]) -> list[StrictArray]:
+    """For each (address, bytes) the living device array in whose memory they lie."""
+    living = [x for x in gc.get_objects() if type(x) is StrictArray and x.size]
+    bounds = [np.lib.array_utils.byte_bounds(x._host) for x in living]
+    found = []
+    for address, size in spans:
+        holds = (x for x, (low, high) in zip(living, bounds, strict=True) if low <= address <= high - size)
+        owner = next(holds, None)
+        _refuse(owner is None, f"(CUDA_ERROR_ILLEGAL_ADDRESS) no array has the {size} bytes at {address:#x}")
+        found.append(owner)
+    return found
 
 
 class FakeCublasLt:
@@ -226,7 +229,8 @@ class FakeCublasLt:
         wanted = self._get(preference, Preference).set
         _refuse(self._living.get(light_handle) != "handle" or requested_algo_count != 1, "handle or count")
         (m, k), (k2, n) = (
-            (x.cols, x.rows) if operation.set.get(way) else (x.rows, x.cols) for x, way in ((a, "TRANSA"), (b, "TRANSB"))
+            (x.cols, x.rows) if operation.set.get(way) else (x.rows, x.cols)
+            for x, way in ((a, "TRANSA"), (b, "TRANSB"))
         )
         _refuse(k != k2 or (d.rows, d.cols) != (m, n), f"({m}, {k}) ({k2}, {n}) -> ({d.rows}, {d.cols})")
         _refuse(c.facts() != d.facts() or len({x.type for x in layouts}) > 1, "matrices of different types")
@@ -268,24 +272,31 @@ class FakeCublasLt:
         assert (one, zero) == (1, 0) and c == d
         _refuse(stream != strict.cuda.get_current_stream().ptr, "another stream than the current one")
         _refuse(bool(workspace % 16) or workspace_size_in_bytes < needed, "workspace")
-        held = [owner_of(x, layout.bytes()) for x, layout in zip((a, b, d), (*layouts[:2], layouts[3]), strict=True)]
-        held.append(owner_of(workspace, workspace_size_in_bytes))
+        spans = [(x, layout.bytes()) for x, layout in zip((a, b, d), (*layouts[:2], layouts[3]), strict=True)]
+        spans.append((workspace, workspace_size_in_bytes))
         epilogue = self.Epilogue(operation.set.get("EPILOGUE", 1)).name
         bias = None
         if epilogue.endswith("BIAS"):
             pointer, dtype = operation.set["BIAS_POINTER"], DTYPES[layouts[3].type]
             _refuse(bool(pointer % 16), "bias not aligned")
-            held.append(owner_of(pointer, layouts[3].rows * dtype.itemsize))
-            _refuse(held[-1].dtype != dtype, f"bias of {held[-1].dtype} for {dtype}")
+            spans.append((pointer, layouts[3].rows * dtype.itemsize))
             bias = Layout(layouts[3].type, layouts[3].rows, 1, layouts[3].rows), pointer
+        held = owners_of(*spans)
+        types = [DTYPES[layouts[i].type] for i in (0, 1, 3)] + [np.dtype(np.uint8)] + [DTYPES[layouts[3].type]]
+        for x, dtype in zip(held, types, strict=False):
+            _refuse(x.dtype != dtype, f"memory of {x.dtype} read as {dtype}")
         left, right, out = (layout.view(x) for layout, x in zip((*layouts[:2], layouts[3]), (a, b, d), strict=True))
-        ways, tf32 = (operation.set.get("TRANSA", 0), operation.set.get("TRANSB", 0)), operation.compute.endswith("TF32")
+        ways, tf32 = (
+            (operation.set.get("TRANSA", 0), operation.set.get("TRANSB", 0)),
+            operation.compute.endswith("TF32"),
+        )
         hosts = [x._host for x in held]
 
         def compute() -> None:
             assert hosts  # what keeps the memory at those addresses
             wide = np.float64 if operation.scale == 1 else np.float32
-            x, y = (m.astype(wide).swapaxes(1, 2) if way else m.astype(wide) for m, way in zip((left, right), ways))
+            x, y = left.astype(wide), right.astype(wide)
+            x, y = x.swapaxes(1, 2) if ways[0] else x, y.swapaxes(1, 2) if ways[1] else y
             if tf32:
                 x, y = _to_tf32(x), _to_tf32(y)
             with np.errstate(all="ignore"):

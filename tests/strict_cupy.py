@@ -372,8 +372,8 @@ def to_host(array: StrictArray) -> np.ndarray:
 
 @contextmanager
 def as_cuda(kernels: Any, products: Any = None) -> Iterator[None]:
-    """Makes minigrad's device "cuda" this stand-in, with `kernels` for its kernels, and `products` (a fake_cublaslt) for
-    nvmath's bindings: the real ones, where they are installed, must not see the addresses of these arrays.
+    """Makes minigrad's device "cuda" this stand-in, with `kernels` for its kernels, and `products` (a fake_cublaslt)
+    for nvmath's bindings: the real ones, where they are installed, must not see the addresses of these arrays.
     """
     from minigrad import backend
     from minigrad.kernels.cuda import cublaslt

@@ -1,5 +1,5 @@
-"""`torch.backends`: switches of the libraries that PyTorch calls. They keep what is set and change nothing here, but for
-`cuda.matmul.allow_tf32`, which is `set_float32_matmul_precision` under another name.
+"""`torch.backends`: switches of the libraries that PyTorch calls. They keep what is set and change nothing here, but
+for `cuda.matmul.allow_tf32`, which is `set_float32_matmul_precision` under another name.
 
 An unknown switch raises AttributeError, in reading and in setting, so that a misspelt one does not pass.
 """

@@ -1,6 +1,6 @@
 """Switches of the whole process that choose between faster and more exact arithmetic, and `compile`.
 
-The precision of float32 products is one for the GPU, where cuBLASLt can round their operands (TF32). On the CPU products
+The precision of float32 products is one for the GPU, where cuBLASLt can round their operands (TF32). On the CPU they
 are float32's own, and its kernels add in one fixed order for a given number of threads: there the switches remember
 what they were set to, for those who ask, and change nothing.
 """
@@ -16,9 +16,10 @@ _state: dict[str, Any] = {"precision": "highest", "deterministic": False, "warn_
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """How exact float32 products on the GPU are: 'highest' (at the start) keeps float32's 23 bits of mantissa; 'high' and
-    'medium' let cuBLASLt round the operands to TF32's 10 bits, for tensor cores, with sums in float32. The same switch
-    as `backends.cuda.matmul.allow_tf32`. Needs the extra cuda-fast; without it, and on the CPU, all are 'highest'.
+    """How exact float32 products on the GPU are: 'highest' (at the start) keeps float32's 23 bits of mantissa; 'high'
+    and 'medium' let cuBLASLt round the operands to TF32's 10 bits, for tensor cores, with sums in float32. The same
+    switch as `backends.cuda.matmul.allow_tf32`. Needs the extra cuda-fast; without it, and on the CPU, all are
+    'highest'.
 
     A name that is none of these warns and changes nothing, as in PyTorch.
     """

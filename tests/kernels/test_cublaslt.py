@@ -4,6 +4,7 @@ import ctypes
 import functools
 import importlib.util
 import math
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from strict_cupy import StrictArray, as_cuda, capturing, strict
 
 import minigrad as mg
-from minigrad import backend, runtime
+from minigrad import backend, find_cupy, runtime
 from minigrad.kernels import gpu
 from minigrad.kernels.cuda import cublaslt, product
 
@@ -161,7 +162,9 @@ def test_views_that_begin_at_odd_addresses(library) -> None:
     for start in (0, 1, 2, 3):
         a, b = w[:, start : start + 8], w[:8, start : start + 16]
         y = cublaslt.product(a, b, given[start : start + 16])
-        check(y, wanted(whole[:, start : start + 8], whole[:8, start : start + 16], bias[start : start + 16]), "float16")
+        check(
+            y, wanted(whole[:, start : start + 8], whole[:8, start : start + 16], bias[start : start + 16]), "float16"
+        )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -317,12 +320,31 @@ def test_cublaslt_uses_names_that_nvmath_has() -> None:
     assert found == {title: fake_cublaslt.RECORDED[title] for title in found}
 
 
-@pytest.mark.card
-def test_whether_relu_keeps_nan() -> None:
-    """Told, not asked for: gpu.linear_activation_fwd would take this epilogue if a nan came through it."""
-    x = upload(np.full((16, 16), np.nan, np.float32))
-    kept = np.isnan(backend.to_host(cublaslt.product(x, x, None, "relu"))).all()
-    print(f"cuBLASLt's relu {'keeps' if kept else 'loses'} nan")
+@pytest.mark.parametrize("extra", ["cuda-fast", "cudnn", "nccl"])
+def test_the_configuration_names_each_extra(extra, monkeypatch) -> None:
+    versions = {"nvmath-python": "1.0.0", "nvidia-cudnn-frontend": "1.32.0", "nvidia-nccl-cu13": "2.32.3"}
+
+    def version(name: str) -> str:
+        if name in uninstalled and name not in versions:
+            raise find_cupy.metadata.PackageNotFoundError(name)
+        return versions.get(name, "0")
+
+    uninstalled = {name for packages, _ in find_cupy.EXTRAS.values() for name in packages}
+    monkeypatch.setattr(find_cupy.metadata, "version", version)
+    monkeypatch.setattr(runtime, "_unusable", str)
+    assert runtime.config()[extra] == find_cupy.EXTRAS[extra][0][0] + " " + versions[find_cupy.EXTRAS[extra][0][0]]
+    versions.clear()
+    assert re.search(rf"^not installed: .* \(pip install 'minigrad\[{extra}\]'\)$", runtime.config()[extra])
+
+
+def test_an_extra_that_is_installed_and_does_not_work_is_told(on_card, monkeypatch) -> None:
+    if on_card:
+        pytest.skip("plays a broken installation: run without --device")
+    monkeypatch.setattr(find_cupy, "describe_extra", lambda extra: f"{extra} 1.0.0")
+    assert runtime.config()["cuda-fast"] == "cuda-fast 1.0.0"
+    monkeypatch.setattr(cublaslt, "bindings", lambda: None)
+    monkeypatch.setattr(cublaslt, "why_not", lambda: "RuntimeError: no library")
+    assert "does not work (RuntimeError: no library): CuPy's products" in runtime.config()["cuda-fast"]
 
 
 # ---------------------------------------------------------------- the fake refuses
@@ -348,13 +370,13 @@ def test_the_fake_refuses_what_cublaslt_refuses(library) -> None:
     with pytest.raises(refused, match="no living Operation"):
         library.matmul_desc_set_attribute(operation, 3, address, 4)
     x = upload(np.zeros((4, 4), np.float32))
-    assert fake_cublaslt.owner_of(x.data.ptr, 64) is not None
+    assert len(fake_cublaslt.owners_of((x.data.ptr, 64), (x.data.ptr + 60, 4))) == 2
     with pytest.raises(refused, match="ILLEGAL_ADDRESS"):
-        fake_cublaslt.owner_of(x.data.ptr, 64 + 4096)
+        fake_cublaslt.owners_of((x.data.ptr, 64 + (1 << 32)))
 
 
 @pytest.mark.parametrize("field, value, message", [
-    ("aligned", (256, 256, 256), "not aligned"), ("n", 7, "ILLEGAL_ADDRESS|->"), ("dtype", "float16", "bias of"),
+    ("aligned", (256, 256, 256), "not aligned"), ("n", 7, "ILLEGAL_ADDRESS|->"), ("dtype", "float16", "read as"),
 ])  # fmt: skip
 def test_a_wrong_plan_is_noticed(library, field, value, message) -> None:
     if library is None:

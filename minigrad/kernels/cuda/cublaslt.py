@@ -1,4 +1,4 @@
-"""The product a @ b (+ bias, activation) by cuBLASLt, through nvmath-python's bindings, with a handle and memory of our own.
+"""The product a @ b (+ bias, activation) by cuBLASLt, through nvmath-python's bindings, on a handle of our own.
 
 CuPy's products refuse to be captured in a CUDA graph, copy the transposed operands of a batch, widen float16 there and
 refuse bfloat16. These do none of it: everything is enqueued on the current stream, and nothing waits for the device.
@@ -54,11 +54,11 @@ class Lying(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """All that a plan depends on: `count` products (n, k) @ (k, m)."""
+    """All that a plan depends on: `batch` products (n, k) @ (k, m)."""
 
     dtype: str
     tf32: bool
-    count: int
+    batch: int
     n: int
     m: int
     k: int
@@ -93,8 +93,9 @@ def product(a: Any, b: Any, bias: Any = None, activation: str | None = None, tf3
     float64, float32, float16 and bfloat16; 16-bit numbers are multiplied and added in float32 and rounded once.
     `tf32` lets float32 operands be rounded to 10 bits of mantissa on their way into the tensor cores.
 
-    `activation` "relu" is max(x, 0); "gelu" is the tanh form, x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, as
-    cuBLASLt has no other. It stands for `F.gelu(x, approximate="tanh")` alone: the exact one is a kernel of ours.
+    `activation` "relu" is max(x, 0), where cuBLASLt does not say what becomes of a nan; "gelu" is the tanh form,
+    x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, as cuBLASLt has no other. It stands for
+    `F.gelu(x, approximate="tanh")` alone: the exact one is a kernel of ours.
 
     None for what cuBLASLt does not take (another dtype, shapes that do not fit) or has no algorithm for.
     """
@@ -170,6 +171,7 @@ def _laid_out(x: Any, lead: tuple[int, ...], fold: bool = False) -> tuple[Any, L
     if lies is None:  # broadcast along some of its leading axes
         x = xp.ascontiguousarray(xp.broadcast_to(x, shape))
         lies = _lying(x, lead, fold)
+    assert lies is not None  # contiguous memory lies by rows
     return (x, *lies)
 
 
@@ -218,7 +220,7 @@ def _aligned(x: Any) -> int:
 
 
 class Plan:
-    """The description of a product in cuBLASLt's terms, and the algorithm chosen for it. `algorithm` 0: there is none."""
+    """A product described in cuBLASLt's terms, and the address of the algorithm chosen for it; 0: there is none."""
 
     def __init__(self, library: Bindings, handle: int, problem: Problem, bias: Any):
         lt, cublas = self._lt, _ = library
@@ -257,8 +259,8 @@ class Plan:
         if lies.transposed:
             rows, columns = columns, rows
         made = self._own(lt.matrix_layout_create(_TYPES[p.dtype], columns, rows, lies.line), lt.matrix_layout_destroy)
-        if p.count > 1:
-            for name, value in (("BATCH_COUNT", p.count), ("STRIDED_BATCH_OFFSET", lies.matrix)):
+        if p.batch > 1:
+            for name, value in (("BATCH_COUNT", p.batch), ("STRIDED_BATCH_OFFSET", lies.matrix)):
                 attribute = getattr(lt.MatrixLayoutAttribute, name)
                 given = np.array(value, lt.get_matrix_layout_attribute_dtype(attribute))
                 lt.matrix_layout_set_attribute(made, attribute, given.ctypes.data, given.nbytes)

@@ -1,8 +1,8 @@
 """The product a @ b on the GPU, the one function that all of them end in. Three ways, the first that can be gone:
 
 - cuBLASLt through nvmath-python (cublaslt.py): every dtype, layout and batch, captured or not;
-- without it, inside `capturable()`, a kernel of our own (products.cu) for float32, float16 and bfloat16, as CuPy refuses
-  cuBLAS while a stream captures. In the runs before a capture too, so that they compute to the bit what a replay does;
+- without it, inside `capturable()`, a kernel of our own (products.cu) for float32, float16 and bfloat16, as CuPy
+  refuses cuBLAS while a stream captures. In the runs before a capture too: they compute to the bit what a replay does;
 - CuPy's `matmul`, asked in the form that it does well: two matrices go to cuBLAS as they are, transposed views without
   a copy, 16-bit numbers with float32 sums. On arrays of three axes and more it copies operands, widens float16 and
   refuses bfloat16.
