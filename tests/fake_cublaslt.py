@@ -2,11 +2,11 @@
 
 `FakeCublasLt` computes with NumPy what the descriptors it was given say, in the memory at the addresses it was given,
 by columns as cuBLASLt does. Names, parameters, numbers and the sizes of attributes are those recorded from
-nvmath-python (recorded/nvmath_names.json, by scripts/record_nvmath_names.py). Refused, as cuBLASLt refuses it or would read nonsense:
-unknown names and attributes, attributes of a wrong size, leading dimensions below the rows, matrices that do not fit or
-reach beyond the memory of a living array, batches of different length, a pointer aligned worse than was promised, a
-bias that is missing, too short or of another type, a workspace smaller than said, an algorithm chosen for something
-else, a destroyed descriptor, another stream than the current one, a device array that is gone.
+nvmath-python (recorded/nvmath_names.json, by scripts/record_nvmath_names.py). Refused, as cuBLASLt refuses it or would
+read nonsense: unknown names and attributes, attributes of a wrong size, leading dimensions below the rows, matrices
+that do not fit, reach beyond the memory of a living array or are of another type than it, batches of different length,
+a pointer aligned worse than was promised, a bias that is missing, too short or of another type, a workspace smaller
+than said, an algorithm chosen for something else, a destroyed descriptor, another stream than the current one.
 """
 
 import ctypes
