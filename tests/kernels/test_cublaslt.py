@@ -146,8 +146,14 @@ def test_flags_and_steps_instead_of_copies(library) -> None:
 def test_what_lies_neither_way_is_copied(library) -> None:
     whole, batch = numbers("float32", 12, 16), numbers("float32", 2, 3, 4, 6)
     w, x = upload(whole), upload(batch)
-    for a, b in ((w[:, ::2], w[:8, ::3]), (w[::-1], w[:, ::-1].T), (x.swapaxes(0, 1), x.swapaxes(0, 1).mT),
-                 (x.swapaxes(1, 2), x.swapaxes(1, 2).mT), (x[::-1], x[:, ::2].mT[:, :1])):  # fmt: skip
+    for a, b in (
+        (w[:, ::2], w[:8, ::3]),
+        (w[::-1], w[:, ::-1].T),
+        (x.swapaxes(0, 1), x.swapaxes(0, 1).mT),
+        (x.swapaxes(1, 2), x.swapaxes(1, 2).mT),
+        (x[::-1], x[:, ::2].mT[:, :1]),
+        (x[1, ::-1], x[0].mT),
+    ):
         exact = wanted(backend.to_host(a), backend.to_host(b))
         check(cublaslt.product(a, b), exact, "float32")
     xp = backend.array_module(w)
@@ -225,6 +231,21 @@ def test_without_an_algorithm(library) -> None:
     library.declines = lambda *everything: True
     assert cublaslt.product(upload(a.T), upload(b[:4])) is None
     check(gpu.matmul(upload(a.T), upload(b[:4])), wanted(a.T, b[:4]), "float32")  # by CuPy
+
+
+def test_a_library_that_does_not_start(library, monkeypatch) -> None:
+    if library is None:
+        pytest.skip("about the fake: run without --device")
+
+    def create() -> int:
+        raise library.cuBLASLtError("CUBLAS_STATUS_NOT_INITIALIZED")
+
+    monkeypatch.setattr(library, "create", create)
+    a = upload(numbers("float32", 3, 3))
+    with pytest.warns(UserWarning, match="without it: CUBLAS_STATUS_NOT_INITIALIZED") as told:
+        for _ in range(2):
+            check(gpu.matmul(a, a), wanted(*[backend.to_host(a)] * 2), "float32")
+    assert len(told) == 1
 
 
 def test_tf32_is_asked_for_and_only_then(library) -> None:

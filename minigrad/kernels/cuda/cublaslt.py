@@ -19,6 +19,7 @@ import functools
 import importlib
 import math
 import threading
+import warnings
 import weakref
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -300,7 +301,12 @@ class _Device:
     """Handle, plans and workspaces of a GPU. A workspace is of one stream, whose products run one after the other."""
 
     def __init__(self, library: Bindings):
-        self._library, self._handle = library, library.lt.create()
+        self._library = library
+        try:
+            self._handle = library.lt.create()
+        except library.lt.cuBLASLtError as error:
+            warnings.warn(f"cuBLASLt cannot be used, products go the way they go without it: {error}", stacklevel=4)
+            self._handle = 0
         self._plans: OrderedDict[Problem, Plan] = OrderedDict()
         self._workspaces: OrderedDict[int, Any] = OrderedDict()
         self._of_graphs: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
@@ -311,8 +317,8 @@ class _Device:
         xp, lt = array_module(a), self._library.lt
         stream = xp.cuda.get_current_stream().ptr
         with self._lock:
-            plan = self._plan(problem, bias)
-            if not plan.algorithm:
+            plan = self._plan(problem, bias) if self._handle else None
+            if plan is None or not plan.algorithm:
                 return False
             if plan.takes_bias:
                 plan.point_to(bias)
