@@ -68,3 +68,21 @@ def describe() -> str:
     """One line for `show_config()`: what is installed, without loading it."""
     found = installed()
     return ", ".join(f"{name} {metadata.version(name)}" for name in found) or f"not installed ({INSTALL[13]})"
+
+
+EXTRAS = {
+    "cuda-fast": (("nvmath-python",), "CuPy's products, and a kernel of our own in captured steps"),
+    "cudnn": (("nvidia-cudnn-frontend",), "attention by our own kernel in float32, by parts in 16 bits"),
+    "nccl": (("nvidia-nccl-cu13", "nvidia-nccl-cu12"), "one GPU, and no sums over several"),
+}
+
+
+def describe_extra(extra: str) -> str:
+    """What is installed for an extra; or what is used in its place, and how to install it."""
+    packages, instead = EXTRAS[extra]
+    for name in packages:
+        try:
+            return f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            continue
+    return f"not installed: {instead} (pip install 'minigrad[{extra}]')"

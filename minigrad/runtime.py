@@ -145,12 +145,36 @@ def config() -> dict[str, str]:
         "numpy": np.__version__,
         "blas": f"{blas.get('name', '?')} {blas.get('version', '')}{_core_name()}, {get_num_threads()} threads",
         "cpu kernels": cpu.describe(),
-        "cupy": find_cupy.describe(),
+        "cuda": find_cupy.describe(),
+        "cuda-fast": find_cupy.describe_extra("cuda-fast") + _unusable(),
+        "cudnn": find_cupy.describe_extra("cudnn"),
+        "nccl": find_cupy.describe_extra("nccl"),
+        "float32 products": _precision(),
         "threads": f"{kernel_threads()} for kernels",
         "malloc": _malloc,
         "default device": str(backend.get_default_device()),
         "cores": str(os.cpu_count()),
     }
+
+
+def _unusable() -> str:
+    """Why cuBLASLt cannot be used although its bindings are installed. It is not asked before CuPy is in use."""
+    from minigrad import backend, find_cupy
+    from minigrad.kernels.cuda import cublaslt
+
+    missing = find_cupy.describe_extra("cuda-fast").startswith("not installed")
+    if missing or not backend.is_cuda_available() or cublaslt.bindings() is not None:
+        return ""
+    return f", which does not work ({cublaslt.why_not()}): {find_cupy.EXTRAS['cuda-fast'][1]}"
+
+
+def _precision() -> str:
+    from minigrad.kernels.cuda import cublaslt, product
+
+    if not product.allow_tf32:
+        return "float32"
+    there = "" if cublaslt.bindings() is not None else ", once cuda-fast is installed; float32 until then"
+    return f"TF32 on the GPU (set_float32_matmul_precision){there}"
 
 
 def show_config() -> None:

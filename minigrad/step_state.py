@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from minigrad.backend import array_module, same_memory, to_host
+from minigrad.kernels.cuda import product
 from minigrad.nn.module import Module
 from minigrad.onemachine.amp import GradScaler
 from minigrad.optim.optimizer import Optimizer
@@ -147,6 +148,7 @@ class Fingerprint:
         self._arrays, self._objects = self._memory(), self._registered()
         self._settings = self._module_settings()
         self._options = self._group_options()
+        self._tf32 = product.allow_tf32
 
     def _memory(self) -> list:
         return [tensor.array for tensor in self._tensors]
@@ -180,6 +182,8 @@ class Fingerprint:
             return f"the memory of {moved[0]}"
         if not _same(self._registered(), self._objects):
             return "a parameter, buffer, module or optimizer state"
+        if product.allow_tf32 != self._tf32:
+            return "the precision of float32 products"
         for now, then in ((self._module_settings(), self._settings), (self._group_options(), self._options)):
             if not _equal(now, then):
                 return next(filter(None, map(_different_setting, now, then)), "a setting")

@@ -53,6 +53,7 @@ def switches() -> dict[str, Any]:
         "default dtype": mg.get_default_dtype(),
         "default device": mg.get_default_device(),
         "anomaly mode": mg.is_anomaly_enabled(),
+        "precision of products": mg.get_float32_matmul_precision(),
         "print options": mg.get_printoptions(),
         "calls of ops": [kind.__dict__["__call__"] for kind in (Op, FusedOp)],
         "rules of ops": [kind.__dict__[name] for kind in (Op, FusedOp) for name in ("vjp_on_arrays", "vjp_on_tensors")],

@@ -23,6 +23,12 @@ static float __int_as_float(int bits) {
     return value;
 }
 
+static int __float_as_int(float value) {
+    int bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static float cospif(float x) { return (float)std::cos(M_PI * x); }
 static float sinpif(float x) { return (float)std::sin(M_PI * x); }
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import cuda_on_host
+import fake_cublaslt
 import numpy as np
 import pytest
 import strict_cupy
@@ -15,9 +16,10 @@ from minigrad.kernels.cuda.product import capturable
 from minigrad.nn import functional as F
 
 
-@pytest.fixture(params=["cuda", "common"], autouse=True)
+@pytest.fixture(params=["cuda", "cublaslt", "common"], autouse=True)
 def card(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, on_card: bool) -> Iterator[None]:
-    """Device "cuda" with the kernels of a GPU (their source, run by the CPU), and with the definitions alone.
+    """Device "cuda" with the kernels of a GPU (their source, run by the CPU), without and with cuBLASLt (a fake), and
+    with the definitions alone.
 
     Steps that are not captured take the product that can be, too, so that they can be compared to the bit.
     """
@@ -25,9 +27,9 @@ def card(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, on_car
         with capturable():
             yield
         return
-    if request.param == "cuda" and cuda_on_host.COMPILER is None:
+    if request.param != "common" and cuda_on_host.COMPILER is None:
         pytest.skip("no C++ compiler: install g++ (or clang++) to run the CUDA kernels on the CPU")
-    kernels = gpu if request.param == "cuda" else common
+    kernels = common if request.param == "common" else gpu
     usual = common.matmul
 
     def matmul(a, b, bias=None):  # as if CuPy's product could be captured
@@ -37,7 +39,8 @@ def card(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, on_car
     if kernels is common:  # on a GPU our own kernel takes its place
         monkeypatch.setattr(common, "matmul", matmul)
     monkeypatch.setattr(strict_cupy.strict, "RawModule", cuda_on_host.RawModule, raising=False)
-    with strict_cupy.as_cuda(kernels), capturable():
+    library = fake_cublaslt.bindings() if request.param == "cublaslt" else None
+    with strict_cupy.as_cuda(kernels, library), capturable():
         yield
 
 

@@ -378,18 +378,20 @@ def to_host(array: StrictArray) -> np.ndarray:
 
 
 @contextmanager
-def as_cuda(kernels: Any) -> Iterator[None]:
-    """Makes minigrad's device "cuda" this stand-in, with `kernels` for its kernels."""
+def as_cuda(kernels: Any, products: Any = None) -> Iterator[None]:
+    """Makes minigrad's device "cuda" this stand-in, with `kernels` for its kernels, and `products` (a fake_cublaslt)
+    for nvmath's bindings: the real ones, where they are installed, must not see the addresses of these arrays.
+    """
     from minigrad import backend
-    from minigrad.kernels.cuda import cudnn_attention
+    from minigrad.kernels.cuda import cublaslt, cudnn_attention
 
     backend.register(backend.Backend("cuda", StrictArray, strict, kernels, to_device, to_host))
-    # The real cuDNN must not see the addresses of these arrays.
-    former, cudnn_attention.library = cudnn_attention.library, lambda: None
+    former = cublaslt.bindings, cudnn_attention.library
+    cublaslt.bindings, cudnn_attention.library = lambda: products, lambda: None
     try:
         yield
     finally:
-        cudnn_attention.library = former
+        cublaslt.bindings, cudnn_attention.library = former
         backend.unregister("cuda")
 
 

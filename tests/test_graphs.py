@@ -84,7 +84,9 @@ def test_a_call_that_waits_is_named(call):
     assert model[0](x).sum().item() == model[0](x).sum().item()  # the device is as usable as before
 
 
-@pytest.mark.parametrize("what", ["weights", "optimizer state", "a module", "training", "dropout", "an option"])
+@pytest.mark.parametrize(
+    "what", ["weights", "optimizer state", "a module", "training", "dropout", "precision", "an option"]
+)
 def test_what_has_changed_is_captured_anew(what):
     def change(model, optimizer):
         if what == "weights":
@@ -97,6 +99,8 @@ def test_what_has_changed_is_captured_anew(what):
             model.eval()
         elif what == "dropout":
             model[2].p = 0.5
+        elif what == "precision":
+            mg.set_float32_matmul_precision("high")
         else:
             optimizer.param_groups[0]["weight_decay"] = 0.5
 
@@ -119,7 +123,27 @@ def test_what_has_changed_is_captured_anew(what):
         if capture:
             assert step.replays == 2 + 3
         results.append(losses)
+        mg.set_float32_matmul_precision("highest")
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_products_in_16_bits_are_captured(dtype):
+    def make():
+        model = network()
+        optimizer = optim.AdamW(model.parameters(), lr=0.01)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            with mg.autocast("cuda", getattr(mg, dtype)):
+                loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, (model, optimizer)
+
+    assert run_both(make, batches(5)).replays == 2
 
 
 def test_a_step_that_differs_from_its_replay_goes_on_without_a_graph():

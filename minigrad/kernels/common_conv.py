@@ -16,8 +16,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.backend import array_module, kernels_of
-from minigrad.kernels.common_nn import _in_float32
+from minigrad.backend import array_module
+from minigrad.kernels.common_nn import _in_float32, _multiplied
 
 Pair = tuple[int, int]
 
@@ -141,11 +141,6 @@ def _product(a: Any, b: Any) -> Any:
         product = _multiplied(a[0], b[0])
         return product.reshape((1, *product.shape))
     return _multiplied(a, b)
-
-
-def _multiplied(a: Any, b: Any) -> Any:
-    """a @ b; on a GPU by its product function, which can be captured in a graph."""
-    return a @ b if array_module(a).__name__ == "numpy" else kernels_of(a).matmul(a, b)
 
 
 def _columns(x: Any, grid: Grid, groups: int) -> Any:

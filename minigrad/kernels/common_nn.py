@@ -8,7 +8,7 @@ import functools
 import math
 from collections.abc import Callable
 
-from minigrad.backend import array_module
+from minigrad.backend import array_module, kernels_of
 from minigrad.kernels.special import erf as _erf
 
 
@@ -142,13 +142,18 @@ def one_hot(ids, classes):
 
 def quantized_linear(x, bias, weight, scale):
     """x W^T + bias for x (m, k) and a weight (n, k) in int8 with scale (n,), or in bfloat16 with scale None."""
-    y = x @ _widened(weight, scale, x.dtype).swapaxes(0, 1)
+    y = _multiplied(x, _widened(weight, scale, x.dtype).swapaxes(0, 1))
     return y if bias is None else y + bias
 
 
 def quantized_linear_input(x, weight, scale):
     """x W for x (m, n) and a weight (n, k) as above."""
-    return x @ _widened(weight, scale, x.dtype)
+    return _multiplied(x, _widened(weight, scale, x.dtype))
+
+
+def _multiplied(a, b):
+    """a @ b; on a GPU by its product function, which can be captured in a graph."""
+    return a @ b if array_module(a).__name__ == "numpy" else kernels_of(a).matmul(a, b)
 
 
 def _widened(weight, scale, dtype):

@@ -244,7 +244,11 @@ def silu_backward(gradient: Any, x: Any) -> Any:
 
 
 def linear_activation_fwd(x: Any, weight: Any, bias: Any, activation: str) -> tuple[Any, Any]:
-    """(y, z): z = x W^T + b for a matrix x, y its relu, gelu or silu; no z for relu, whose gradient y tells."""
+    """(y, z): z = x W^T + b for a matrix x, y its relu, gelu or silu; no z for relu, whose gradient y tells.
+
+    Not by epilogues of cuBLASLt: its gelu is the tanh form, its relu need not keep a nan, and what its backward wants
+    of relu is a mask that we do not store.
+    """
     z = _ready(matmul(x, weight.swapaxes(0, 1)))
     y, n = _new(z), z.size
     launch("bias_activation", _per_entry(n), (z, n), _or_none(bias, z.shape[1]), (y, n), n, z.shape[1],

@@ -1,4 +1,5 @@
-"""`torch.backends`: switches of the libraries that PyTorch calls. They keep what is set and change nothing here.
+"""`torch.backends`: switches of the libraries that PyTorch calls. They keep what is set and change nothing here, but
+for `cuda.matmul.allow_tf32`, which is `set_float32_matmul_precision` under another name.
 
 An unknown switch raises AttributeError, in reading and in setting, so that a misspelt one does not pass.
 """
@@ -7,6 +8,7 @@ from typing import Any
 
 from minigrad import backend
 from minigrad.kernels.cuda import cudnn_attention
+from minigrad.onemachine import settings
 
 
 class Switches:
@@ -31,6 +33,21 @@ class Switches:
 
     def __repr__(self) -> str:
         return f"<{self._name}>"
+
+
+class _Matmul(Switches):
+    """`cuda.matmul`."""
+
+    @property
+    def allow_tf32(self) -> bool:
+        """Whether float32 products on the GPU may round their operands to TF32."""
+        return settings.get_float32_matmul_precision() != "highest"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "allow_tf32":
+            settings.set_float32_matmul_precision("high" if value else "highest")
+        else:
+            super().__setattr__(name, value)
 
 
 def _no() -> bool:
@@ -58,8 +75,8 @@ cudnn = Switches(
 )  # fmt: skip
 cuda = Switches(
     "backends.cuda",
-    matmul=Switches("backends.cuda.matmul", allow_tf32=False, allow_fp16_reduced_precision_reduction=True,
-                    allow_bf16_reduced_precision_reduction=True),
+    matmul=_Matmul("backends.cuda.matmul", allow_tf32=False, allow_fp16_reduced_precision_reduction=True,
+                   allow_bf16_reduced_precision_reduction=True),
     is_built=backend.is_cuda_available, **_attention_switches(),
 )  # fmt: skip
 mps = Switches("backends.mps", is_available=_no, is_built=_no)

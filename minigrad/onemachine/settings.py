@@ -1,19 +1,25 @@
 """Switches of the whole process that choose between faster and more exact arithmetic, and `compile`.
 
-minigrad computes float32 products in float32 and its CPU kernels add in one fixed order for a given number of threads,
-so the switches remember what they were set to, for those who ask, and change nothing.
+The precision of float32 products is one for the GPU, where cuBLASLt can round their operands (TF32). On the CPU they
+are float32's own, and its kernels add in one fixed order for a given number of threads: there the switches remember
+what they were set to, for those who ask, and change nothing.
 """
 
 import warnings
 from collections.abc import Callable
 from typing import Any
 
+from minigrad.kernels.cuda import product
+
 _PRECISIONS = ("highest", "high", "medium")
 _state: dict[str, Any] = {"precision": "highest", "deterministic": False, "warn_only": False}
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """'highest', 'high' or 'medium': how exact float32 products must be. Always 'highest' here; others only remembered.
+    """How exact float32 products on the GPU are: 'highest' (at the start) keeps float32's 23 bits of mantissa; 'high'
+    and 'medium' let cuBLASLt round the operands to TF32's 10 bits, for tensor cores, with sums in float32. The same
+    switch as `backends.cuda.matmul.allow_tf32`. Needs the extra cuda-fast; without it, and on the CPU, all are
+    'highest'.
 
     A name that is none of these warns and changes nothing, as in PyTorch.
     """
@@ -21,6 +27,7 @@ def set_float32_matmul_precision(precision: str) -> None:
         warnings.warn(f"{precision} is not one of 'highest', 'high', or 'medium'; the setting stays", stacklevel=2)
         return
     _state["precision"] = precision
+    product.allow_tf32 = precision != "highest"
 
 
 def get_float32_matmul_precision() -> str:

@@ -5,9 +5,10 @@ import pytest
 from strict_cupy import capturing
 from test_gpu_kernels import card as card, upload
 
+import minigrad as mg
 from minigrad import backend
 from minigrad.kernels import gpu
-from minigrad.kernels.cuda import product
+from minigrad.kernels.cuda import cublaslt, product
 
 RNG = np.random.default_rng(0)
 SHAPES = {
@@ -24,6 +25,11 @@ SHAPES = {
 
 def normal(*shape: int) -> np.ndarray:
     return RNG.standard_normal(shape).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def no_cublaslt(card, monkeypatch) -> None:
+    monkeypatch.setattr(cublaslt, "bindings", lambda: None)
 
 
 def ours(a, b, bias=None):
@@ -46,6 +52,37 @@ def test_against_numpy(card, shapes, lying, with_bias) -> None:
     y = ours(left, right, None if bias is None else upload(bias))
     assert y.dtype == np.float32 and y.shape == want.shape
     np.testing.assert_allclose(backend.to_host(y), want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_16_bits_with_sums_in_float32(card, shapes, dtype) -> None:
+    a, b = (normal(*shape).astype(getattr(mg, dtype).numpy) for shape in SHAPES[shapes])
+    bias = normal(b.shape[-1]).astype(a.dtype)
+    exact = a.astype(np.float32) @ b.astype(np.float32) + bias.astype(np.float32)
+    y = ours(upload(np.ascontiguousarray(a.swapaxes(-1, -2))).swapaxes(-1, -2), upload(b), upload(bias))
+    assert y.dtype == a.dtype
+    step = 2.0**-10 if dtype == "float16" else 2.0**-7
+    np.testing.assert_allclose(backend.to_host(y).astype(np.float32), exact, rtol=step / 1.9, atol=2e-5)  # one rounding
+    ones = np.ones((2, 3000), a.dtype)
+    np.testing.assert_array_equal(backend.to_host(ours(upload(ones), upload(ones.T))), np.full((2, 2), 3000, a.dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_16_bits_are_rounded_as_numpy_rounds(card, dtype) -> None:
+    """Ties to even, overflow, numbers below the smallest normal one, infinities and nan: by a product with one."""
+    own = getattr(mg, dtype).numpy
+    values = np.array([1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-8, 1 + 3 * 2**-8, 65519, 65520, 3.3e38, 3.4e38, 1e-7, 3e-8,
+                       2.9e-8, 1e-40, np.inf, -np.inf, np.nan, -0.0, 1 / 3], np.float32)  # fmt: skip
+    # value = high + low, both exact in 16 bits or the sum is what the float32 sum of the two is
+    with np.errstate(all="ignore"):
+        high = values.astype(own)
+        low = (values - high.astype(np.float32)).astype(own)
+        low = np.where(np.isfinite(low.astype(np.float32)), low, own.type(0))
+        a = np.stack([high, low], -1)
+        wanted = a.astype(np.float32).sum(-1).astype(own)
+    found = backend.to_host(ours(upload(a), upload(np.ones((2, 1), own))))[:, 0]
+    np.testing.assert_array_equal(found.astype(np.float32), wanted.astype(np.float32))
 
 
 def test_slices_of_a_matrix(card) -> None:

@@ -6,6 +6,7 @@ On the stand-in their source runs on the CPU; with `pytest --device cuda`, on th
 from collections.abc import Iterator
 
 import cuda_on_host
+import fake_cublaslt
 import numpy as np
 import pytest
 from case import Case
@@ -16,17 +17,26 @@ from test_ops_float32 import FLOATING
 import minigrad as mg
 from minigrad import ops
 from minigrad.kernels import gpu
+from minigrad.kernels.cuda import cublaslt
+
+
+@pytest.fixture(autouse=True, params=["cupy", "cublaslt"])
+def products(request: pytest.FixtureRequest) -> str:
+    """By whom products are made; on the card, by cuBLASLt where it is installed."""
+    return request.param
 
 
 @pytest.fixture(autouse=True)
-def card(monkeypatch: pytest.MonkeyPatch, on_card: bool) -> Iterator[None]:
+def card(monkeypatch: pytest.MonkeyPatch, on_card: bool, products: str) -> Iterator[None]:
     if on_card:
+        if products == "cupy":
+            monkeypatch.setattr(cublaslt, "bindings", lambda: None)
         yield
         return
     if cuda_on_host.COMPILER is None:
         pytest.skip("no C++ compiler: install g++ (or clang++) to run the CUDA kernels on the CPU")
     monkeypatch.setattr(strict, "RawModule", cuda_on_host.RawModule, raising=False)
-    with as_cuda(gpu):
+    with as_cuda(gpu, fake_cublaslt.bindings() if products == "cublaslt" else None):
         yield
 
 

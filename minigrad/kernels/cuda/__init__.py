@@ -17,7 +17,7 @@ from minigrad import backend
 BLOCK = 256  # threads; shared.cuh says the same
 _DTYPES = {
     "float": "float32", "index_t": "int64", "int": "int32", "unsigned": "uint32", "unsigned char": "uint8",
-    "unsigned long long": "uint64", "double": "float64",
+    "unsigned long long": "uint64", "double": "float64", "Half": "float16", "Bfloat": "bfloat16",
 }  # fmt: skip
 _KERNEL = re.compile(r'extern "C" __global__ void (\w+)\((.*?)\)', re.DOTALL)
 
@@ -101,7 +101,7 @@ def _checked(kernel: str, parameter: Parameter, given: Any) -> Any:
     array, count = given
     if backend.backend_of(array).device_type != "cuda":
         raise TypeError(f"{what}: expected an array on the GPU, got one on {backend.backend_of(array).device_type}")
-    if array.dtype != parameter.dtype and not (parameter.dtype == "uint8" and array.dtype == "bool"):
+    if array.dtype.name != parameter.dtype and not (parameter.dtype == "uint8" and array.dtype == "bool"):
         raise TypeError(f"{what}: expected {parameter.dtype}, got {array.dtype}")
     if array.size != count:
         raise ValueError(f"{what}: expected {count} entries, got {array.size} (shape {tuple(array.shape)})")

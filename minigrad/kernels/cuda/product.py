@@ -1,10 +1,11 @@
-"""The product a @ b on the GPU: what CuPy's `matmul` does well is asked of it in the form that it does well.
+"""The product a @ b on the GPU, the one function that all of them end in. Three ways, the first that can be gone:
 
-CuPy hands two matrices to cuBLAS as they are: transposed views without a copy, two-byte floats with float32 sums.
-Arrays of three axes and more go another way, on which operands are copied, float16 widened, and bfloat16 refused.
-
-CuPy refuses cuBLAS while a stream captures. Inside `capturable()` float32 goes to a kernel of our own (products.cu), in
-the runs before a capture too, so that they compute to the bit what a replay does.
+- cuBLASLt through nvmath-python (cublaslt.py): every dtype, layout and batch, captured or not;
+- without it, inside `capturable()`, a kernel of our own (products.cu) for float32, float16 and bfloat16, as CuPy
+  refuses cuBLAS while a stream captures. In the runs before a capture too: they compute to the bit what a replay does;
+- CuPy's `matmul`, asked in the form that it does well: two matrices go to cuBLAS as they are, transposed views without
+  a copy, 16-bit numbers with float32 sums. On arrays of three axes and more it copies operands, widens float16 and
+  refuses bfloat16.
 """
 
 import math
@@ -14,16 +15,18 @@ from typing import Any
 
 from minigrad.backend import array_module
 from minigrad.kernels import common
-from minigrad.kernels.cuda import launch
+from minigrad.kernels.cuda import cublaslt, launch
 
 TILE = 64  # products.cu says the same
 MOST_BLOCKS_Y = 65535  # CUDA's limit for the second axis of a grid
+_KERNELS = {"float32": "matmul", "float16": "matmul_half", "bfloat16": "matmul_bfloat"}
+allow_tf32 = False  # float32 products on tensor cores: set_float32_matmul_precision() sets it, cuBLASLt can do it
 _capturable = False
 
 
 @contextmanager
 def capturable(on: bool = True) -> Iterator[None]:
-    """Inside, products of float32 may be captured; or not."""
+    """Inside, products may be captured; or not."""
     global _capturable
     former, _capturable = _capturable, on
     try:
@@ -34,6 +37,9 @@ def capturable(on: bool = True) -> Iterator[None]:
 
 def matmul(a: Any, b: Any, bias: Any = None) -> Any:
     """a @ b (+ bias): (..., n, k) @ (..., k, m) -> (..., n, m), leading axes broadcast; bias (m,) or None."""
+    y = cublaslt.product(a, b, bias, tf32=allow_tf32)
+    if y is not None:
+        return y
     if _capturable and (y := _own(a, b, bias)) is not None:
         return y
     if a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous and a.size:
@@ -62,8 +68,8 @@ def _own(a: Any, b: Any, bias: Any) -> Any:
     """The product by our kernel; None for what it does not take."""
     (n, k), m = a.shape[-2:], b.shape[-1]
     arrays = [x for x in (a, b, bias) if x is not None]
-    fits = k == b.shape[-2] and (bias is None or bias.shape == (m,))
-    if not fits or any(x.dtype != "float32" or not x.size for x in arrays):
+    fits = k == b.shape[-2] and (bias is None or bias.shape == (m,)) and len({x.dtype.name for x in arrays}) == 1
+    if not fits or a.dtype.name not in _KERNELS or not all(x.size for x in arrays):
         return None
     if b.ndim == 2 and a.ndim > 2 and a.flags.c_contiguous:
         y = _own(a.reshape((-1, k)), b, bias)  # all leading axes together
@@ -72,11 +78,11 @@ def _own(a: Any, b: Any, bias: Any) -> Any:
     count, rows = math.prod(lead), -(-n // TILE)
     if count * rows > MOST_BLOCKS_Y:
         return None
-    y = array_module(a).empty((*lead, n, m), "float32")
+    y = array_module(a).empty((*lead, n, m), a.dtype)
     (left, a_step, a_turned), (right, b_step, b_turned) = (_operand(x, lead) for x in (a, b))
     given = None if bias is None else (array_module(a).ascontiguousarray(bias), m)
-    launch("matmul", (-(-m // TILE), count * rows), (left, left.size), (right, right.size), given, (y, y.size), n, m, k,
-           a_step, b_step, a_turned, b_turned)  # fmt: skip
+    launch(_KERNELS[a.dtype.name], (-(-m // TILE), count * rows), (left, left.size), (right, right.size), given,
+           (y, y.size), n, m, k, a_step, b_step, a_turned, b_turned)  # fmt: skip
     return y
 
 

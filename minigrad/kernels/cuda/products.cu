@@ -27,16 +27,19 @@ __device__ __forceinline__ Step tap(Window w, index_t k, index_t apart) {  // k 
     return {k / size * apart, inside / w.kw * w.dh, inside % w.kw * w.dw};
 }
 
+template <class T>  // float, Half or Bfloat: how the numbers are stored; they are multiplied and added as floats
 struct Matrices {
-    const float *a, *b, *bias;
-    float* c;
+    const T *a, *b, *bias;
+    T* c;
     index_t N, a_row, a_column, b_row, b_column;  // the steps in memory from row to row and from column to column
-    const float* source;                          // this thread's column of b
+    const T* source;                              // this thread's column of b
     __device__ void column(index_t n) { source = b + n * b_column; }
     __device__ Step step(index_t k) const { return {k, 0, 0}; }
-    __device__ float left(index_t m, index_t k, Step) const { return a[m * a_row + k * a_column]; }
-    __device__ float right(Step s) const { return source[s.at * b_row]; }
-    __device__ void store(index_t m, index_t n, float value) const { c[m * N + n] = value + (bias ? bias[n] : 0.0f); }
+    __device__ float left(index_t m, index_t k, Step) const { return widened(a[m * a_row + k * a_column]); }
+    __device__ float right(Step s) const { return widened(source[s.at * b_row]); }
+    __device__ void store(index_t m, index_t n, float value) const {
+        c[m * N + n] = rounded<T>(value + (bias ? widened(bias[n]) : 0.0f));
+    }
 };
 
 struct Forward {
@@ -156,12 +159,29 @@ __device__ __forceinline__ void make_tile(Product p, index_t M, index_t N, index
 
 // c = a @ b + bias for each of a batch: a (M, K) or, transposed, (K, M); b (K, N) or (N, K), `a_step` and `b_step` from one
 // matrix to the next, 0 where one serves all. The second axis of the grid counts matrix and tile of rows.
+template <class T>
+__device__ __forceinline__ void multiply(const T* a, const T* b, const T* bias, T* c, index_t M, index_t N, index_t K,
+                                         index_t a_step, index_t b_step, int a_transposed, int b_transposed) {
+    index_t tiles = (M + TILE - 1) / TILE, which = blockIdx.y / tiles;
+    Matrices<T> p = {a + which * a_step, b + which * b_step, bias, c + which * M * N, N, a_transposed ? 1 : K,
+                     a_transposed ? M : 1, b_transposed ? 1 : N, b_transposed ? K : 1, b};
+    make_tile(p, M, N, blockIdx.y % tiles * TILE, (index_t)blockIdx.x * TILE, 0, K);
+}
+
 extern "C" __global__ void matmul(const float* a, const float* b, const float* bias_or_null, float* c, index_t M, index_t N,
                                   index_t K, index_t a_step, index_t b_step, int a_transposed, int b_transposed) {
-    index_t tiles = (M + TILE - 1) / TILE, which = blockIdx.y / tiles;
-    Matrices p = {a + which * a_step, b + which * b_step, bias_or_null, c + which * M * N, N, a_transposed ? 1 : K,
-                  a_transposed ? M : 1, b_transposed ? 1 : N, b_transposed ? K : 1, b};
-    make_tile(p, M, N, blockIdx.y % tiles * TILE, (index_t)blockIdx.x * TILE, 0, K);
+    multiply(a, b, bias_or_null, c, M, N, K, a_step, b_step, a_transposed, b_transposed);
+}
+
+extern "C" __global__ void matmul_half(const Half* a, const Half* b, const Half* bias_or_null, Half* c, index_t M, index_t N,
+                                       index_t K, index_t a_step, index_t b_step, int a_transposed, int b_transposed) {
+    multiply(a, b, bias_or_null, c, M, N, K, a_step, b_step, a_transposed, b_transposed);
+}
+
+extern "C" __global__ void matmul_bfloat(const Bfloat* a, const Bfloat* b, const Bfloat* bias_or_null, Bfloat* c, index_t M,
+                                         index_t N, index_t K, index_t a_step, index_t b_step, int a_transposed,
+                                         int b_transposed) {
+    multiply(a, b, bias_or_null, c, M, N, K, a_step, b_step, a_transposed, b_transposed);
 }
 
 // The second axis of the grid counts (part,) group and tile of rows; `tiles` are those of a group.
