@@ -11,7 +11,6 @@ than said, an algorithm chosen for something else, a destroyed descriptor, anoth
 
 import ctypes
 import enum
-import gc
 import inspect
 import json
 import math
@@ -23,7 +22,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from strict_cupy import StrictArray, strict
+from strict_cupy import StrictArray, living, strict
 from strict_modes import state
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "nvmath_names.json").read_text(encoding="utf-8"))
@@ -98,11 +97,11 @@ class HeuristicResult:
 
 def owners_of(*spans: tuple[int, int]) -> list[StrictArray]:
     """For each (address, bytes) the living device array in whose memory they lie."""
-    living = [x for x in gc.get_objects() if type(x) is StrictArray and x.size]
-    bounds = [np.lib.array_utils.byte_bounds(x._host) for x in living]
+    arrays = [x for x in living() if x.size]
+    bounds = [np.lib.array_utils.byte_bounds(x._host) for x in arrays]
     found = []
     for address, size in spans:
-        holds = (x for x, (low, high) in zip(living, bounds, strict=True) if low <= address <= high - size)
+        holds = (x for x, (low, high) in zip(arrays, bounds, strict=True) if low <= address <= high - size)
         owner = next(holds, None)
         _refuse(owner is None, f"(CUDA_ERROR_ILLEGAL_ADDRESS) no array has the {size} bytes at {address:#x}")
         found.append(owner)

@@ -8,13 +8,12 @@ Refused: steps out of order, a change of a graph that is planned, tensors withou
 
 import ctypes
 import enum
-import gc
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from strict_cupy import StrictArray, cuda
+from strict_cupy import cuda, living
 from strict_modes import state
 
 NAMES = json.loads((Path(__file__).parent / "recorded" / "cudnn_names.json").read_text(encoding="utf-8"))
@@ -193,7 +192,7 @@ class Pygraph:
 
 def _owners(addresses: list[int]) -> list[np.ndarray]:
     """The arrays of the stand-in that lie at these addresses."""
-    arrays = [x._host for x in gc.get_objects() if type(x) is StrictArray]
+    arrays = [x._host for x in living()]
     found = {a: [x for x in arrays if x.ctypes.data <= a < x.ctypes.data + max(x.nbytes, 1)] for a in addresses}
     assert all(found.values()), "an address of memory that nobody has"
     return [some[0] for some in found.values()]

@@ -27,6 +27,7 @@ of a step and its replay are played by strict_graphs.py.
 import functools
 import operator
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,7 +40,7 @@ from strict_graphs import cuda, spoil
 from strict_indexing import held_key, host_key, refusal, scatter
 from strict_modes import capturing, no_sync, product_function, run, state, uploads_allowed, wait
 
-__all__ = ["StrictArray", "as_cuda", "strict", "to_device", "to_host"]
+__all__ = ["StrictArray", "as_cuda", "living", "strict", "to_device", "to_host"]
 __all__ += ["capturing", "no_sync", "product_function", "uploads_allowed"]
 
 # float16 and bfloat16 go through float32 in these
@@ -156,6 +157,14 @@ def _wrapped_around(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
 # ---- the array -----------------------------------------------------------------------------------------------------
 
 
+_living: weakref.WeakValueDictionary[int, "StrictArray"] = weakref.WeakValueDictionary()
+
+
+def living() -> "list[StrictArray]":
+    """All arrays of the device that somebody holds."""
+    return list(_living.values())
+
+
 class StrictArray:
     """An array on a device that does not exist."""
 
@@ -166,6 +175,7 @@ class StrictArray:
 
     def __init__(self, host: np.ndarray):
         self._host = host
+        _living[id(self)] = self
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(
@@ -392,6 +402,7 @@ def as_cuda(kernels: Any, products: Any = None) -> Iterator[None]:
         yield
     finally:
         cublaslt.bindings, cudnn_attention.library = former
+        cublaslt._device.cache_clear()  # with the workspaces of these bindings, 32 MiB for each stream
         backend.unregister("cuda")
 
 

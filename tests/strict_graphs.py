@@ -8,7 +8,6 @@ is gone; a capture raises where memory is taken from another pool, and is spoilt
 """
 
 import contextlib
-import gc
 import types
 import weakref
 from collections.abc import Callable, Iterator
@@ -109,9 +108,9 @@ class Graph:
     def launch(self, stream: "Stream | None" = None) -> None:
         if self._recording.pool() is None:
             raise RuntimeError("a graph was launched whose memory pool is gone")
-        from strict_cupy import StrictArray
+        from strict_cupy import living
 
-        held = {id(_owner(x._host)) for x in gc.get_objects() if type(x) is StrictArray}
+        held = {id(_owner(x._host)) for x in living()}
         gone = [o for o in self._foreign if id(o) not in held]
         if gone:
             what = ", ".join(f"{o.dtype} {o.shape}" for o in gone)
