@@ -148,9 +148,12 @@ def write_raw(tensor: "Tensor", index: Any, value: Any, fill: bool = False) -> N
     one number, or picked entry by entry with index arrays.
     """
     array = tensor.array
-    if not getattr(array.flags, "writeable", True):
+    flags = array.flags
+    if not getattr(flags, "writeable", True):
         raise RuntimeError("this tensor's memory is read-only (it wraps a read-only NumPy array): write into a clone()")
-    if not (fill or has_arrays(index)) and _is_expanded(array if index is Ellipsis else array[index]):
+    # Each entry of contiguous memory has a place of its own, and so has each of any part of it.
+    shared = not (fill or flags.c_contiguous or has_arrays(index))
+    if shared and _is_expanded(array if index is Ellipsis else array[index]):
         raise RuntimeError(_EXPANDED)
     array[index] = fitted(value, array)
     tensor.bump_version()

@@ -96,19 +96,23 @@ class Op:
         else:
             return self.on_arrays(inputs, params)
         arrays, parents, recording = [], [], False
-        for x in inputs:
-            if isinstance(x, Tensor):
-                node = x.node
-                if node is not None:
-                    if node.requires_grad:
-                        recording = True
-                    else:
-                        node = None
-                arrays.append(x.array)
-                parents.append(node)
-            else:
-                arrays.append(x)
-                parents.append(None)
+        if mode.enabled:
+            for x in inputs:
+                if isinstance(x, Tensor):
+                    node = x.node
+                    if node is not None:
+                        if node.requires_grad:
+                            recording = True
+                        else:
+                            node = None
+                    arrays.append(x.array)
+                    parents.append(node)
+                else:
+                    arrays.append(x)
+                    parents.append(None)
+        else:
+            for x in inputs:
+                arrays.append(x.array if isinstance(x, Tensor) else x)
         if self.casts is not None:
             arrays = self.casts(arrays)
         try:
@@ -119,7 +123,7 @@ class Op:
             out = try_again(self, arrays, params)
         except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise explain(self, error, arrays, params) from error
-        recording = recording and mode.enabled and self.rule is not None
+        recording = recording and self.rule is not None
         if type(out) is tuple:
             return self.wrap_several(out, inputs, arrays, parents, params, recording)
         if type(out) is not _ndarray:
@@ -299,6 +303,8 @@ class FusedOp(Op):
         if not kernels_of(arrays[0]).supports(self.name, arrays):
             y = self.reference(*inputs, **params)
             return named(y, name_of_op(self)) if isinstance(y, Tensor) else y
+        if not mode.enabled and isinstance(inputs[0], Tensor):  # no graph: the arrays are all that is needed
+            return from_raw(self.on_arrays(arrays, params))
         return Op.__call__(self, *inputs, **params)
 
     def unwrapped(self, out: Any) -> Any:

@@ -191,6 +191,8 @@ def layer_norm(
     """
     shape = _normalized("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     input = in_full("layer_norm", input) if mode.blocks else input
+    if len(shape) == 1 and not any(t is not None and t.array.dtype.itemsize == 2 for t in (input, weight, bias)):
+        return ops.layer_norm(input, weight, bias, eps=eps)
     x, weight, bias = (_with_one_axis(t, len(shape)) for t in (input, weight, bias))
     return _restored(ops.layer_norm(x, weight, bias, eps=eps), input)
 
