@@ -22,8 +22,8 @@ GPT = {"batch": 12, "block": 64, "layers": 4, "heads": 4, "channels": 128, "voca
 SMALL_GPT = {"batch": 4, "block": 32, "layers": 2, "heads": 2, "channels": 32}
 GPT2 = {"batch": 8, "block": 1024, "layers": 12, "heads": 12, "channels": 768, "vocabulary": 50257}
 NANO = {"batch": 64, "block": 256, "layers": 6, "heads": 6, "channels": 384, "vocabulary": 65}
-TESTS = ("kernels/test_gpu_kernels.py", "kernels/test_gpu_product.py", "kernels/test_graph.py", "test_graphs.py",
-         "kernels/test_gpu_table.py", "test_on_card.py")  # fmt: skip
+TESTS = ("kernels/test_gpu_kernels.py", "kernels/test_gpu_product.py", "kernels/test_cublaslt.py",
+         "kernels/test_graph.py", "test_graphs.py", "kernels/test_gpu_table.py", "test_on_card.py")  # fmt: skip
 
 Found = dict[str, dict[str, Any]]  # by part and engine: "softmax, torch"
 

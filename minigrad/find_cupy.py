@@ -72,8 +72,8 @@ def describe() -> str:
 
 EXTRAS = {
     "cuda-fast": (("nvmath-python",), "CuPy's products, and a kernel of our own in captured steps"),
-    "cudnn": (("nvidia-cudnn-frontend",), "attention by our own kernel in float32, by parts in 16 bits"),
-    "nccl": (("nvidia-nccl-cu13", "nvidia-nccl-cu12"), "one GPU, and no sums over several"),
+    "cudnn": (("nvidia-cudnn-frontend",), "attention by our own kernel, 16-bit numbers widened to float32"),
+    "nccl": (("nvidia-nccl-cu13", "nvidia-nccl-cu12"), "one GPU, which is all that minigrad trains on so far"),
 }
 
 
