@@ -68,3 +68,20 @@ def test_a_captured_step_multiplies_as_itself(dtype: str) -> None:
     step, x = mg.graphs.captured(learn, model, optimizer), mg.randn(3, 8, 24, device="cuda").to(model.weight.dtype)
     losses = [step(x).item() for _ in range(6)]
     assert step.replays == 3 and losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize(("shape", "causal"), [((2, 3, 65, 64), True), ((2, 3, 128, 64), False), ((1, 2, 9, 20), True)])
+def test_attention(dtype: str, shape: tuple, causal: bool) -> None:
+    """By cuDNN, where it is installed, takes the type and a multiple of 8; else by our kernel. The host's, rounded."""
+    mg.manual_seed(0)
+    q, k, v, dout = (mg.randn(*shape).to(getattr(mg, dtype)) for _ in range(4))
+    results = []
+    for device, wide in (("cpu", mg.float64), ("cuda", q.dtype)):
+        inputs = [x.to(device=device, dtype=wide).requires_grad_() for x in (q, k, v)]
+        y = mg.nn.functional.scaled_dot_product_attention(*inputs, is_causal=causal)
+        found = [y, *mg.autograd.grad(y, inputs, dout.to(device=device, dtype=wide))]
+        results.append([x.detach().cpu().double().numpy() for x in found])
+    step = {"float32": 1e-5, "float16": 4e-3, "bfloat16": 3e-2}[dtype]
+    for host, card in zip(*results, strict=True):
+        np.testing.assert_allclose(card, host, rtol=step, atol=step * abs(host).max())
